@@ -1,0 +1,127 @@
+"""What was shown, heard or read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from neurodecode.data.validate import as_table, assign, check_length, check_option, check_unique, suggest
+from neurodecode.errors import DataError
+
+Kind = Literal["image", "audio", "text", "video"]
+KINDS: tuple[Kind, ...] = ("image", "audio", "text", "video")
+_WHAT = {
+    "image": "uint8 array of shape (H, W, 3)",
+    "audio": "pair of a float32 array of shape (n_samples,) or (n_samples, n_channels) and its rate in Hz",
+    "text": "str",
+    "video": "uint8 array of shape (T, H, W, 3)",
+}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Stimuli:
+    """Stimuli under their ids, as they occur in the ``stimulus`` column of events and samples.
+
+    Parameters
+    ----------
+    ids : sequence of str
+        Unique names.
+    items : sequence
+        One item per id; indexed only when used, so a sequence that reads from disk stays lazy. Images are uint8
+        (H, W, 3), audio a pair (float32 samples, rate in Hz), text a str, video uint8 (T, H, W, 3).
+    kind : {"image", "audio", "text", "video"}
+        What the items are.
+    table : DataFrame, optional
+        One row per id: category, caption, licence and so on.
+
+    Raises
+    ------
+    DataError
+        If ids are not unique or members differ in length; on access, if an item is not of the stated kind.
+    """
+
+    ids: Sequence[str]
+    items: Sequence[Any]
+    kind: Kind
+    table: pd.DataFrame = None  # type: ignore[assignment]  # None stands for "nothing more is known"
+
+    def __post_init__(self) -> None:
+        assign(self, ids=[str(i) for i in self.ids], kind=check_option("kind of Stimuli", self.kind, KINDS))
+        check_unique(pd.Series(self.ids, dtype=object), "ids of Stimuli")
+        check_length("items", len(self.items), len(self.ids), "id")
+        assign(self, table=as_table({"id": self.ids} if self.table is None else self.table, "table"))
+        check_length("table", len(self.table), len(self.ids), "id")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, index: int | str) -> Any:
+        """The item at a position or under an id, checked to be of the stated kind."""
+        position = self._position(index) if isinstance(index, str) else index
+        item = self.items[position]
+        _check_item(item, self.kind, self.ids[position])
+        return item
+
+    def _position(self, stimulus: str) -> int:
+        if stimulus not in self.ids:
+            raise DataError(f"there is no stimulus {stimulus!r}: {suggest(stimulus, self.ids)}")
+        return list(self.ids).index(stimulus)
+
+    def select(self, ids: Sequence[str]) -> Stimuli:
+        """The stimuli with these ids, in this order; items stay unread."""
+        rows = [self._position(str(i)) for i in ids]
+        chosen = [self.ids[r] for r in rows]
+        return replace(self, ids=chosen, items=_Subset(self.items, rows), table=self.table.iloc[rows])
+
+    def digest(self, index: int | str) -> str:
+        """The sha256 of an item's content: equal for the same picture under two names."""
+        item = self[index]
+        parts = item if isinstance(item, tuple) else (item,)
+        return hashlib.sha256(b"\0".join(_as_bytes(part) for part in parts)).hexdigest()
+
+    def __repr__(self) -> str:
+        return f"<Stimuli\n  {len(self)} items of kind {self.kind}\n  columns: {', '.join(map(str, self.table.columns))}>"
+
+
+class _Subset(Sequence[Any]):
+    """Some items of a sequence, read only when indexed."""
+
+    def __init__(self, items: Sequence[Any], rows: Sequence[int]) -> None:
+        self._items, self._rows = items, list(rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._items[self._rows[index]]
+
+
+def _as_bytes(part: Any) -> bytes:
+    if isinstance(part, str):
+        return part.encode()
+    array = np.ascontiguousarray(part)
+    return f"{array.dtype.str}{array.shape}".encode() + array.tobytes()
+
+
+def _check_item(item: Any, kind: str, name: str) -> None:
+    fits = {
+        "image": lambda: _is_pixels(item, 3),
+        "video": lambda: _is_pixels(item, 4),
+        "text": lambda: isinstance(item, str),
+        "audio": lambda: isinstance(item, tuple) and len(item) == 2 and np.asarray(item[0]).dtype == np.float32,
+    }
+    if not fits[kind]():
+        got = f"{item.dtype} array of shape {item.shape}" if isinstance(item, np.ndarray) else type(item).__name__
+        raise DataError(f"stimulus {name!r} must be a {_WHAT[kind]} (kind {kind!r}), got {got}")
+
+
+def _is_pixels(item: Any, ndim: int) -> bool:
+    return isinstance(item, np.ndarray) and item.dtype == np.uint8 and item.ndim == ndim and item.shape[-1] == 3
