@@ -1,0 +1,88 @@
+"""Tidy table of every score, with chance and baseline in each row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from neurodecode.report.contents import RunContents
+
+COLUMNS = ("pipeline", "result", "metric", "fold", "held_out", "score", "chance", "baseline", "p_value")
+
+
+def score_table(contents: RunContents) -> pd.DataFrame:
+    """Every score of a run, one row per fold and one row for their mean (``fold`` is "mean").
+
+    Parameters
+    ----------
+    contents : RunContents
+        The run.
+
+    Returns
+    -------
+    DataFrame
+        Columns pipeline, result, metric, fold, held_out, score, chance, baseline, p_value. Results over time have the mean
+        over folds at their best time; a searchlight has its best unit; regions have one row each.
+    """
+    rows: list[dict[str, Any]] = []
+    for name, result in contents.results.items():
+        make = _ROWS.get(type(result).__name__)
+        if make is not None:
+            rows += [{"pipeline": contents.pipeline, "result": name, **row} for row in make(result)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _decoding_rows(result: Any) -> list[dict[str, Any]]:
+    common = {"metric": result.metric, "chance": result.chance, "baseline": result.baseline}
+    folds = [
+        {**common, "fold": str(i + 1), "held_out": name, "score": float(score)}
+        for i, (name, score) in enumerate(zip(result.fold_names, result.fold_scores, strict=True))
+    ]
+    others = [
+        {"metric": metric, "fold": "mean", "held_out": "all", "score": score} for metric, score in result.scores.items()
+    ]
+    return [*folds, {**common, "fold": "mean", "held_out": "all", "score": result.score, "p_value": result.p_value}, *others]
+
+
+def _time_rows(result: Any) -> list[dict[str, Any]]:
+    best = int(np.nanargmax(result.mean))
+    common = {"metric": result.metric, "chance": result.chance}
+    where = f"best time {result.times[best]:g} s"
+    p_value = None if result.p_values is None else float(result.p_values[best])
+    return [{**common, "fold": "mean", "held_out": where, "score": float(result.mean[best]), "p_value": p_value}]
+
+
+def _generalization_rows(result: Any) -> list[dict[str, Any]]:
+    train, test = np.unravel_index(int(np.nanargmax(result.mean)), result.mean.shape)
+    where = f"trained at {result.train_times[train]:g} s, tested at {result.test_times[test]:g} s"
+    score = float(result.mean[train, test])
+    return [{"metric": result.metric, "chance": result.chance, "fold": "mean", "held_out": where, "score": score}]
+
+
+def _searchlight_rows(result: Any) -> list[dict[str, Any]]:
+    best = int(np.nanargmax(result.scores))
+    p_value = None if result.p_values is None else float(result.p_values[best])
+    where = f"best unit {result.units['name'].iloc[best]}"
+    score = float(result.scores[best])
+    return [{"metric": result.metric, "chance": result.chance, "fold": "mean", "held_out": where, "score": score, "p_value": p_value}]
+
+
+def _roi_rows(result: Any) -> list[dict[str, Any]]:
+    table = result.table
+    p_values = table["p"] if "p" in table else [None] * len(table)
+    return [
+        {"metric": result.metric, "fold": "mean", "held_out": f"region {roi}", "score": score, "chance": chance, "p_value": p}
+        for roi, score, chance, p in zip(table["roi"], table["score"], table["chance"], p_values, strict=True)
+    ]
+
+
+_ROWS: dict[str, Callable[[Any], list[dict[str, Any]]]] = {
+    "DecodingResult": _decoding_rows,
+    "TimeResolvedResult": _time_rows,
+    "GeneralizationResult": _generalization_rows,
+    "SearchlightResult": _searchlight_rows,
+    "RoiResult": _roi_rows,
+}
