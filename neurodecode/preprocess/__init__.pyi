@@ -1,0 +1,3 @@
+from . import fmri as fmri
+from . import ieeg as ieeg
+from . import meeg as meeg
