@@ -1,0 +1,11 @@
+from .linear import LinearDecoder as LinearDecoder
+from .linear import cross_validate_arrays as cross_validate_arrays
+from .result import DecodingResult as DecodingResult
+from .result import GeneralizationResult as GeneralizationResult
+from .result import RoiResult as RoiResult
+from .result import SearchlightResult as SearchlightResult
+from .result import TimeResolvedResult as TimeResolvedResult
+from .space import roi as roi
+from .space import searchlight as searchlight
+from .time import generalise_over_time as generalise_over_time
+from .time import time_resolved as time_resolved

@@ -1,0 +1,14 @@
+from .catalogue import METRICS as METRICS
+from .catalogue import Metric as Metric
+from .catalogue import chance_level as chance_level
+from .classification import accuracy as accuracy
+from .classification import balanced_accuracy as balanced_accuracy
+from .classification import confusion_matrix as confusion_matrix
+from .classification import roc_auc as roc_auc
+from .inference import between_group_permutation as between_group_permutation
+from .inference import fold_confidence_interval as fold_confidence_interval
+from .inference import maximum_statistic_p_values as maximum_statistic_p_values
+from .inference import permutation_p_value as permutation_p_value
+from .inference import within_group_permutation as within_group_permutation
+from .regression import pearson_r as pearson_r
+from .regression import r2_score as r2_score

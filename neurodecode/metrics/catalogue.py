@@ -1,0 +1,57 @@
+"""What each score means: its chance level and its best value."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from neurodecode.data.validate import check_option
+from neurodecode.errors import DataError
+
+
+class Metric(NamedTuple):
+    """Reading help for one score."""
+
+    title: str
+    """Name for axes and tables."""
+    chance: float | None
+    """Value without any information; None where it depends on the number of classes (1 / n_classes)."""
+    best: float
+    """Value with all information."""
+
+
+METRICS: dict[str, Metric] = {
+    "accuracy": Metric("accuracy", None, 1.0),
+    "balanced_accuracy": Metric("balanced accuracy", None, 1.0),
+    "roc_auc": Metric("area under the ROC curve", 0.5, 1.0),
+    "r": Metric("Pearson correlation", 0.0, 1.0),
+    "r2": Metric("explained variance R²", 0.0, 1.0),
+}
+
+
+def chance_level(name: str, n_classes: int | None = None) -> float:
+    """Value that a score has without any information.
+
+    Parameters
+    ----------
+    name : str
+        One of `METRICS`.
+    n_classes : int, optional
+        Number of classes, for the scores whose chance level is 1 / n_classes.
+
+    Returns
+    -------
+    float
+        The chance level. For plain accuracy it holds for classes of equal size only.
+
+    Raises
+    ------
+    DataError
+        If the name is unknown, or the number of classes is needed and missing.
+    """
+    check_option("metric", name, list(METRICS))
+    chance = METRICS[name].chance
+    if chance is not None:
+        return chance
+    if n_classes is None or n_classes < 2:
+        raise DataError(f"the chance level of {name!r} needs n_classes of at least 2, got {n_classes}")
+    return 1.0 / n_classes

@@ -1,0 +1,138 @@
+"""Scores of predicted classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neurodecode.errors import DataError
+
+
+def accuracy(true: ArrayLike, predicted: ArrayLike) -> float:
+    """Share of samples whose class was predicted right.
+
+    Chance 1 / n_classes for classes of equal size (the share of the largest class otherwise), best 1.
+
+    Parameters
+    ----------
+    true, predicted : array_like of shape (n_samples,)
+        Class of each sample.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
+    Raises
+    ------
+    DataError
+        If the two differ in length or are empty.
+    """
+    t, p = _pair(true, predicted)
+    return float(np.mean(t == p))
+
+
+def balanced_accuracy(true: ArrayLike, predicted: ArrayLike) -> float:
+    """Mean over classes of the share of their samples that was predicted right.
+
+    Chance 1 / n_classes whatever the class sizes, best 1. Classes that do not occur in `true` do not count.
+
+    Parameters
+    ----------
+    true, predicted : array_like of shape (n_samples,)
+        Class of each sample.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
+    Raises
+    ------
+    DataError
+        If the two differ in length or are empty.
+    """
+    t, p = _pair(true, predicted)
+    codes = np.unique(t, return_inverse=True)[1]
+    return float(np.mean(np.bincount(codes, weights=(t == p)) / np.bincount(codes)))
+
+
+def roc_auc(positive: ArrayLike, scores: ArrayLike) -> Any:
+    """Area under the receiver operating characteristic.
+
+    The probability that a sample of the positive class scores above one of the other class, ties counting one half
+    (Mann-Whitney): ``(R - n1 (n1 + 1) / 2) / (n1 n0)`` with R the sum of the mid-ranks of the positive samples.
+    Chance 0.5, best 1.
+
+    Parameters
+    ----------
+    positive : array_like of bool, shape (n_samples,)
+        Whether each sample belongs to the positive class.
+    scores : array_like of shape (n_samples, ...)
+        Score of each sample, higher for the positive class; further axes are scored one by one.
+
+    Returns
+    -------
+    float or array
+        Of shape ``scores.shape[1:]``; NaN if only one of the two classes occurs.
+
+    Raises
+    ------
+    DataError
+        If lengths differ or scores hold NaN.
+    """
+    from scipy.stats import rankdata
+
+    mask, values = np.asarray(positive, bool), np.asarray(scores, float)
+    if mask.ndim != 1 or values.ndim < 1 or len(values) != len(mask):
+        raise DataError(f"positive must be (n_samples,) and scores (n_samples, ...), got shapes {mask.shape} and {values.shape}")
+    if np.isnan(values).any():
+        raise DataError(f"scores hold {int(np.isnan(values).sum())} NaN of {values.size}: leave those samples out first")
+    n_positive = int(mask.sum())
+    n_negative = len(mask) - n_positive
+    if not n_positive or not n_negative:
+        return np.full(values.shape[1:], np.nan)[()]
+    ranks = rankdata(values, axis=0)
+    return (ranks[mask].sum(axis=0) - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)
+
+
+def confusion_matrix(true: ArrayLike, predicted: ArrayLike, classes: Sequence[Any]) -> NDArray[np.int64]:
+    """Count samples by true and predicted class.
+
+    At chance all rows have the same profile; at best all counts stand on the diagonal.
+
+    Parameters
+    ----------
+    true, predicted : array_like of shape (n_samples,)
+        Class of each sample.
+    classes : sequence
+        Classes in the order of rows and columns.
+
+    Returns
+    -------
+    array of shape (n_classes, n_classes)
+        Rows true, columns predicted.
+
+    Raises
+    ------
+    DataError
+        If a sample has a class that is not listed.
+    """
+    t, p = _pair(true, predicted)
+    position = {label: i for i, label in enumerate(classes)}
+    unknown = [label for label in [*t.tolist(), *p.tolist()] if label not in position]
+    if unknown:
+        raise DataError(f"class {unknown[0]!r} is not among the classes {list(classes)}")
+    k = len(position)
+    cells = [position[a] * k + position[b] for a, b in zip(t.tolist(), p.tolist(), strict=True)]
+    return np.bincount(cells, minlength=k * k).reshape(k, k).astype(np.int64)
+
+
+def _pair(true: ArrayLike, predicted: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+    t, p = np.asarray(true), np.asarray(predicted)
+    if t.ndim != 1 or t.shape != p.shape or not t.size:
+        raise DataError(f"true and predicted must be two lists of one length above 0, got shapes {t.shape} and {p.shape}")
+    return t, p
