@@ -1,0 +1,100 @@
+"""Block averages: the mean of the volumes that show the response to a block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurodecode.data import Recording, Responses
+from neurodecode.data.clock import first_sample_from
+from neurodecode.data.lazy import read_signal
+from neurodecode.errors import DataError
+from neurodecode.preprocess._runs import Runs, as_list, drop_record, each_run, event_samples, name_of, trials
+
+NO_VOLUME = "without a volume"
+
+
+def block_average(
+    recordings: Runs,
+    *,
+    lag: float = 5.0,
+    duration: float | None = None,
+    trial_types: str | Sequence[str] | None = None,
+) -> Responses:
+    """Average the volumes of each block, moved by the lag of the haemodynamic response.
+
+    A block takes the volumes at ``onset + lag <= t < onset + duration + lag``, ``t`` on the clock of the recording (its `t0`
+    counts) and inside its valid stretches.
+
+    Parameters
+    ----------
+    recordings : Recording or sequence of Recording
+        One run or several of the same channels, with events.
+    lag : float
+        Delay of the response in s, by default 5.
+    duration : float, optional
+        Length of every block in s, by default that of each event.
+    trial_types : str or sequence of str, optional
+        Values of the event column ``trial_type`` to keep, by default all events.
+
+    Returns
+    -------
+    Responses
+        ``data`` (n_blocks, n_channels); ``samples`` has subject, session, run, task where known, every event column and
+        ``n_volumes``. ``meta["drops"]`` counts the events, the kept ones, and those without a volume. NaN spreads.
+
+    Raises
+    ------
+    DataError
+        If a run has no events, or none of them has a volume.
+    """
+
+    def respond(_: int, run: Recording) -> Responses:
+        return _block_average(run, lag, duration, trial_types)
+
+    return each_run(recordings, respond)
+
+
+def _block_average(run: Recording, lag: float, duration: float | None, trial_types: str | Sequence[str] | None) -> Responses:
+    events = trials(run, trial_types)
+    lengths = events["duration"].to_numpy() if duration is None else np.full(len(events), float(duration))
+    windows = block_volumes(run, events["onset"].to_numpy() + lag, lengths)
+    kept = [i for i, window in enumerate(windows) if window.size]
+    if not kept:
+        raise DataError(
+            f"none of the {len(events)} events of {name_of(run)} has a volume in its window moved by lag={lag:g} s; "
+            f"durations are {lengths.min():g} to {lengths.max():g} s, the run spans {run.t0:g} to {run.t0 + run.duration:g} s. "
+            "Give duration=, or use betas for short events"
+        )
+    data = read_signal(run.data)
+    means = np.stack([data[:, windows[i]].mean(axis=1, dtype=np.float64) for i in kept])
+    samples = event_samples(run, events.iloc[kept]).assign(n_volumes=[windows[i].size for i in kept])
+    drops = drop_record(len(events), {NO_VOLUME: len(events) - len(kept)})
+    parameters = {"lag": lag, "duration": duration, "trial_types": as_list(trial_types), "drops": drops}
+    responses = Responses(means, samples, run.channels, meta={**run.meta, "drops": drops})
+    return responses.with_step("fmri.block_average", parameters)
+
+
+def block_volumes(run: Recording, starts: NDArray[np.float64], lengths: NDArray[np.float64]) -> list[NDArray[np.intp]]:
+    """Volumes of each window [start, start + length) in s that lie inside the run and its valid stretches.
+
+    Parameters
+    ----------
+    run : Recording
+        One run.
+    starts, lengths : array of shape (n_windows,)
+        Windows in s.
+
+    Returns
+    -------
+    list of NDArray[np.intp]
+        Indices of volumes, one array per window; empty where there is none.
+    """
+    usable = run.valid.contains(run.times + 1e-9)
+    bounds = [
+        (max(0, first_sample_from(start, run.sfreq, run.t0)), first_sample_from(start + length, run.sfreq, run.t0))
+        for start, length in zip(starts, lengths, strict=True)
+    ]
+    return [first + np.flatnonzero(usable[first : max(stop, first)]) for first, stop in bounds]
