@@ -1,0 +1,177 @@
+"""What a pipeline can be told: frozen models that refuse unknown keys."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Positive = Annotated[float, Field(gt=0)]
+Labels = list[str] | None
+
+
+class Settings(BaseModel):
+    """Base of every block of settings: read only, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Compute(Settings):
+    """On what to compute, in every pipeline."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Literal["auto", "float64", "float32", "bf16"] = "auto"
+    max_memory: str | None = Field(
+        None, pattern=r"^\d+(\.\d+)? ?(MB|GB|TB)$", description="e.g. 4GB: fewer jobs at once, or an error"
+    )
+    seed: int = Field(0, ge=0)
+
+
+class Input(Settings):
+    """Which recordings of the BIDS folder to take; nothing given means all."""
+
+    subjects: Labels = None
+    sessions: Labels = None
+    tasks: Labels = None
+    runs: Labels = None
+    derivatives: str | None = Field(None, description="name of a folder in derivatives/")
+    space: str | None = None
+    desc: str | None = None
+    res: str | None = None
+
+
+class BOLDInput(Input):
+    """Which BOLD runs to take: by default those of fMRIPrep where its derivatives are there."""
+
+    derivatives: str | None = Field(
+        "auto", description="name of a folder in derivatives/, 'auto' for fmriprep where it is, null for raw"
+    )
+
+
+class Mask(Settings):
+    """A brain mask or region among the derivatives."""
+
+    derivatives: str | None = None
+    desc: str | None = "brain"
+    label: str | None = None
+
+
+class Clean(Settings):
+    """Denoising of one BOLD run."""
+
+    confounds: str | None = Field("motion24+acompcor6", description="strategy of preprocess.fmri.select_confounds, or null")
+    detrend: Literal["linear"] | None = None
+    high_pass: Positive | None = 1 / 128
+    low_pass: Positive | None = None
+    standardise: Literal["zscore", "psc"] | None = "zscore"
+    allow_raw: bool = Field(False, description="accept BOLD that did not go through fMRIPrep")
+
+
+class FMRIResponses(Settings):
+    """From a BOLD run to one response per block or trial."""
+
+    method: Literal["auto", "blocks", "lss", "lsa"] = "auto"
+    lag: float = Field(5.0, ge=0, description="hemodynamic lag of block averages, s")
+    trial_types: Labels = None
+    hrf: Literal["glover", "spm"] = "glover"
+
+
+class Signal(Settings):
+    """Cleaning of one M/EEG run."""
+
+    l_freq: Positive | None = 0.1
+    h_freq: Positive | None | Literal["auto"] = Field("auto", description="40 Hz, 120 Hz for MEG")
+    notch: bool = False
+    resample: Positive | None = None
+    reference: Literal["average"] | list[str] | None = None
+    bad_channels: Literal["interpolate", "drop", "keep"] = "drop"
+    find_bad_channels: bool = False
+
+
+class Epochs(Settings):
+    """Windows around events, in s."""
+
+    tmin: float = -0.2
+    tmax: float = 0.8
+    baseline: tuple[float, float] | None = (-0.2, 0.0)
+    trial_types: Labels = None
+    reject_peak_to_peak: Positive | None = Field(None, description="V; epochs above are dropped")
+
+
+class Decode(Settings):
+    """The decoder, its split and its test."""
+
+    target: str = "trial_type"
+    groups: str = "run"
+    task: Literal["classification", "regression"] = "classification"
+    estimator: Literal["logistic", "lda", "ridge"] = "logistic"
+    C: Positive = 1.0
+    n_features: int | None = Field(None, gt=0)
+    n_permutations: int = Field(199, ge=0)
+    permute_labels: int | None = Field(
+        None, ge=0, description="control: seed with which the labels are shuffled within runs first"
+    )
+    time_resolved: bool = False
+    generalise: bool = False
+    searchlight_mm: Positive | None = None
+    n_permutations_over_time: int = Field(0, ge=0)
+
+
+class EpochsDecode(Decode):
+    """The decoder for epochs: shrinkage discriminant, and its course over time."""
+
+    estimator: Literal["logistic", "lda", "ridge"] = "lda"
+    time_resolved: bool = True
+
+
+class FMRIDecoding(Settings):
+    """Decode what was shown from BOLD."""
+
+    pipeline: Literal["fmri_decoding"]
+    title: str = "Decoding from fMRI"
+    description: str = ""
+    compute: Compute = Compute()
+    input: BOLDInput = BOLDInput()
+    mask: Mask | None = Mask()
+    clean: Clean = Clean()
+    responses: FMRIResponses = FMRIResponses()
+    decode: Decode = Decode()
+
+
+class MEEGDecoding(Settings):
+    """Decode what was shown from M/EEG."""
+
+    pipeline: Literal["meeg_decoding"]
+    title: str = "Decoding from M/EEG"
+    description: str = ""
+    compute: Compute = Compute()
+    input: Input = Input()
+    signal: Signal = Signal()
+    epochs: Epochs = Epochs()
+    decode: EpochsDecode = EpochsDecode()
+
+
+class Onset(Settings):
+    """The annotated onset around which band power is compared."""
+
+    trial_type: str | None = Field(None, description="by default the first event")
+    l_freq: Positive = 8.0
+    h_freq: Positive = 30.0
+    after: Positive = Field(10.0, description="s after the onset, compared with everything before")
+
+
+class IEEGQuality(Settings):
+    """Look at an intracranial recording: contacts, references, line noise, high gamma, an annotated onset."""
+
+    pipeline: Literal["ieeg_quality"]
+    title: str = "Quality of an intracranial recording"
+    description: str = ""
+    compute: Compute = Compute()
+    input: Input = Input()
+    reference: Literal["none", "common_average", "bipolar", "laplacian"] = "none"
+    high_gamma: tuple[Positive, Positive] = (70.0, 150.0)
+    onset: Onset = Onset()
+
+
+Config = FMRIDecoding | MEEGDecoding | IEEGQuality
+MODELS: dict[str, type[Any]] = {"fmri_decoding": FMRIDecoding, "meeg_decoding": MEEGDecoding, "ieeg_quality": IEEGQuality}

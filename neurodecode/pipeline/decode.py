@@ -1,0 +1,84 @@
+"""The step on one subject: join its runs and decode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurodecode.data import Responses, concatenate, load
+from neurodecode.data.validate import check_columns
+from neurodecode.metrics import within_group_permutation
+from neurodecode.pipeline.config import Decode
+from neurodecode.pipeline.step import Step
+
+
+def decode_subject(parameters: Mapping[str, Any], folder: Path) -> None:
+    """Decode the target from all runs of a subject.
+
+    Parameters
+    ----------
+    parameters : mapping
+        ``prepared`` (folders of the runs), ``decode``, ``seed``, ``title`` and ``jobs``.
+    folder : Path
+        Where the results go.
+    """
+    from neurodecode.report import RunContents, save_contents
+
+    settings = Decode(**parameters["decode"])
+    responses = concatenate([load(Path(part) / "responses") for part in parameters["prepared"]])
+    check_columns(responses.samples, [settings.target], "events")
+    if settings.permute_labels is not None:
+        responses = shuffle_within_runs(responses, settings.target, settings.permute_labels)
+    contents = RunContents(
+        title=parameters["title"],
+        pipeline="decode",
+        results=_decode(responses, settings, parameters["seed"], parameters["jobs"]),
+        erp=None if responses.times is None else responses.average(settings.target),
+        units=responses.units,
+        space=responses.meta.get("space"),
+        steps=list(responses.meta.get("steps", [])),
+        notes=_notes(settings),
+    )
+    save_contents(contents, folder)
+
+
+def _decode(responses: Responses, settings: Decode, seed: int, jobs: int) -> dict[str, Any]:
+    from neurodecode.decode import LinearDecoder, generalise_over_time, searchlight, time_resolved
+
+    decoder = LinearDecoder(
+        settings.task, estimator=settings.estimator, C=settings.C, n_features=settings.n_features, random_state=seed
+    )
+    where = {"target": settings.target, "groups": settings.groups}
+    options = {"n_permutations": settings.n_permutations, "jobs": jobs}
+    results: dict[str, Any] = {"decoding": decoder.cross_validate(responses, **where, **options)}
+    simple = LinearDecoder(settings.task, estimator=settings.estimator, C=settings.C, random_state=seed)
+    if settings.time_resolved and responses.times is not None:
+        over_time = {"n_permutations": settings.n_permutations_over_time, "jobs": jobs}
+        results["time course"] = time_resolved(responses, **where, decoder=simple, **over_time)
+    if settings.generalise and responses.times is not None:
+        results["generalisation over time"] = generalise_over_time(responses, **where, decoder=simple)
+    if settings.searchlight_mm is not None:
+        results["searchlight"] = searchlight(responses, **where, decoder=simple, radius_mm=settings.searchlight_mm)
+    return results
+
+
+def shuffle_within_runs(responses: Responses, target: str, seed: int) -> Responses:
+    """A control: the same responses with the labels of each run in random order, so that nothing can be decoded."""
+    labels = responses.samples[target].to_numpy(dtype=object)
+    runs = responses.groups("run") if "run" in responses.samples else np.zeros(len(labels), int)
+    shuffled = within_group_permutation(labels, runs, np.random.default_rng(seed))
+    return responses.replace(samples=responses.samples.assign(**{target: shuffled}))
+
+
+def _notes(settings: Decode) -> list[str]:
+    if settings.permute_labels is None:
+        return []
+    return [
+        f"Control run: the labels were shuffled within runs with seed {settings.permute_labels}; the score should be at chance."
+    ]
+
+
+DECODE = Step("decode", 1, decode_subject)

@@ -1,0 +1,230 @@
+"""Steps on one run: from its files to labelled responses, with what the report says about its quality."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from neurodecode.data import Recording, Responses, save
+from neurodecode.data.hashing import sha256_array
+from neurodecode.errors import ConfigError, DataError
+from neurodecode.pipeline.config import Clean, Epochs, FMRIResponses, Onset, Signal
+from neurodecode.pipeline.step import Step
+
+
+def prepare_bold(parameters: Mapping[str, Any], folder: Path) -> None:
+    """From a BOLD run to one response per block or trial.
+
+    Parameters
+    ----------
+    parameters : mapping
+        ``file``, ``mask_path``, ``clean`` and ``responses``.
+    folder : Path
+        Where ``responses/`` and the report's data go.
+    """
+    from neurodecode.io import read_confounds
+    from neurodecode.io.bids import read_bids_file
+    from neurodecode.preprocess import fmri
+
+    clean, wanted = Clean(**parameters["clean"]), FMRIResponses(**parameters["responses"])
+    recording = read_bids_file(parameters["file"], mask=parameters["mask_path"]).load()
+    _check_target(recording, parameters)
+    _write_signal_hash(recording, folder)
+    table = read_confounds(recording, parameters["file"].root) if recording.meta.get("confounds") else None
+    quality = fmri.quality(recording, table)
+    chosen = None
+    if clean.confounds is not None:
+        if table is None:
+            raise DataError(
+                f"{parameters['source']}: no confounds table beside it for clean.confounds={clean.confounds!r}; set it to null"
+            )
+        recording, table = fmri.drop_non_steady_state(recording, table)
+        chosen = fmri.select_confounds(table, clean.confounds)
+    options = clean.model_dump(exclude={"confounds"})
+    cleaned = fmri.clean(recording, confounds=chosen, **options)
+    responses = _bold_responses(cleaned, wanted)
+    _write(folder, parameters, recording, responses, {"Motion and signal": quality})
+
+
+def _bold_responses(recording: Recording, wanted: FMRIResponses) -> Responses:
+    from neurodecode.preprocess import fmri
+
+    events = _keep_types(recording, wanted.trial_types)
+    return fmri.responses(events, method=wanted.method, lag=wanted.lag, hrf=wanted.hrf)
+
+
+def prepare_meeg(parameters: Mapping[str, Any], folder: Path) -> None:
+    """From an EEG or MEG run to epochs.
+
+    Parameters
+    ----------
+    parameters : mapping
+        ``file``, ``signal`` and ``epochs``.
+    folder : Path
+        Where ``responses/`` and the report's data go.
+    """
+    from neurodecode.io.bids import read_bids_file
+    from neurodecode.preprocess import meeg
+
+    signal, wanted = Signal(**parameters["signal"]), Epochs(**parameters["epochs"])
+    recording = read_bids_file(parameters["file"]).load()
+    _check_target(recording, parameters)
+    _write_signal_hash(recording, folder)
+    quality = meeg.quality(recording)
+    cleaned = clean_meeg(recording, signal)
+    responses = meeg.epochs(
+        cleaned,
+        wanted.tmin,
+        wanted.tmax,
+        wanted.baseline,
+        trial_types=wanted.trial_types,
+        reject_peak_to_peak=wanted.reject_peak_to_peak,
+    )
+    _write(folder, parameters, recording, responses, {"Channels": quality}, _spectra(recording))
+
+
+def clean_meeg(recording: Recording, signal: Signal) -> Recording:
+    """Apply the steps of `Signal` in the field's order: bad channels, filters, rate, reference."""
+    from neurodecode.preprocess import meeg
+
+    if signal.find_bad_channels:
+        recording = meeg.find_bad_channels(recording)
+    if signal.notch:
+        recording = meeg.notch(recording)
+    recording = meeg.filter(recording, signal.l_freq, signal.h_freq)
+    if signal.resample is not None:
+        recording = meeg.resample(recording, signal.resample)
+    if recording.channels["bad"].any() and signal.bad_channels == "interpolate":
+        recording = meeg.interpolate_bads(recording)
+    if recording.channels["bad"].any() and signal.bad_channels == "drop":
+        recording = meeg.drop_bads(recording)
+    return recording if signal.reference is None else meeg.reference(recording, signal.reference)
+
+
+def look_at_ieeg(parameters: Mapping[str, Any], folder: Path) -> None:
+    """Describe the contacts of an intracranial run: flat, line noise, high gamma, band power around the onset.
+
+    Parameters
+    ----------
+    parameters : mapping
+        ``file``, ``reference``, ``high_gamma`` and ``onset``.
+    folder : Path
+        Where the report's data go.
+    """
+    from neurodecode.io.bids import read_bids_file
+    from neurodecode.preprocess import ieeg, meeg
+
+    recording = read_bids_file(parameters["file"]).load()
+    _write_signal_hash(recording, folder)
+    contacts = ieeg.mark_flat(recording.pick(kind=["ecog", "seeg", "dbs"]))
+    quality = meeg.quality(contacts)
+    referenced = _referenced(contacts, parameters["reference"])
+    cleaned = ieeg.remove_line_noise(referenced)
+    gamma = ieeg.high_gamma(cleaned, tuple(parameters["high_gamma"]))
+    table = pd.DataFrame({"contact": gamma.names, "high_gamma": np.asarray(gamma.data, float).mean(axis=1)})
+    ratios = _onset_ratios(referenced, Onset(**parameters["onset"]))
+    _write(
+        folder, parameters, gamma, None, {"Channels": quality, "High gamma": table}, _spectra(recording), {"band power": ratios}
+    )
+
+
+def _referenced(recording: Recording, how: str) -> Recording:
+    from neurodecode.preprocess import ieeg
+
+    functions = {"common_average": ieeg.common_average, "bipolar": ieeg.bipolar, "laplacian": ieeg.laplacian}
+    return recording if how == "none" else functions[how](recording)
+
+
+def _onset_ratios(recording: Recording, wanted: Onset) -> pd.DataFrame:
+    from neurodecode.preprocess import ieeg
+
+    events = recording.events
+    if wanted.trial_type is not None:
+        events = _keep_types(recording, [wanted.trial_type]).events
+    if not len(events):
+        raise DataError("there is no event to compare band power around: annotate the onset in events.tsv")
+    onset = float(events["onset"].iloc[0])
+    return ieeg.band_power_ratio(recording, onset, l_freq=wanted.l_freq, h_freq=wanted.h_freq, after=wanted.after)
+
+
+def _keep_types(recording: Recording, trial_types: list[str] | None) -> Recording:
+    if trial_types is None:
+        return recording
+    kept = recording.events[recording.events["trial_type"].isin(trial_types)]
+    if not len(kept):
+        raise DataError(
+            f"no event has trial_type in {trial_types}; there are {sorted(recording.events['trial_type'].astype(str).unique())}"
+        )
+    return recording.replace(events=kept)
+
+
+def _check_target(recording: Recording, parameters: Mapping[str, Any]) -> None:
+    """Fail before the long work: no events, or no such column."""
+    if not len(recording.events):
+        raise DataError(f"{parameters['source']}: there are no events; the *_events.tsv of the run is empty or missing")
+    if parameters["target"] not in recording.events:
+        columns = ", ".join(map(str, recording.events.columns))
+        raise ConfigError(
+            f"{parameters['source']}: its events have no column {parameters['target']!r} (decode.target); there are {columns}"
+        )
+
+
+def _write_signal_hash(recording: Recording, folder: Path) -> None:
+    (folder / "signal.sha256").write_text(sha256_array(recording.data) + "\n", encoding="utf-8")
+
+
+def _spectra(recording: Recording) -> tuple[Any, Any, list[str]]:
+    from neurodecode.preprocess import meeg
+
+    freqs, power, names = meeg.psd(recording)
+    return freqs, power, names
+
+
+def _write(
+    folder: Path,
+    parameters: Mapping[str, Any],
+    recording: Recording,
+    responses: Responses | None,
+    quality: dict[str, pd.DataFrame],
+    spectra: Any = None,
+    results: dict[str, Any] | None = None,
+) -> None:
+    """Save the responses, and what the report says about the run."""
+    from neurodecode.report import RunContents, save_contents
+
+    done = recording if responses is None else responses
+    name = Path(parameters["source"]).name
+    tables = {title: table.assign(recording=name) for title, table in quality.items()}
+    contents = RunContents(
+        title=name,
+        pipeline=parameters["source"],
+        quality={**tables, "Events": _event_counts(recording, name)},
+        recordings_summary=[repr(recording)],
+        spectra=spectra,
+        steps=list(done.meta.get("steps", [])),
+        results=results or {},
+        notes=_drops(done, name),
+    )
+    save_contents(contents, folder)
+    if responses is not None:
+        save(responses, folder / "responses")
+
+
+def _event_counts(recording: Recording, name: str) -> pd.DataFrame:
+    kinds = recording.events.get("trial_type", pd.Series("event", index=recording.events.index)).astype(str)
+    counts = kinds.value_counts().sort_index()
+    return pd.DataFrame({"recording": name, "trial_type": counts.index, "n": counts.to_numpy()})
+
+
+def _drops(done: Recording | Responses, name: str) -> list[str]:
+    drops = done.meta.get("drops")
+    return [f"{name}: {drops}"] if drops else []
+
+
+PREPARE_BOLD = Step("prepare_bold", 1, prepare_bold)
+PREPARE_MEEG = Step("prepare_meeg", 1, prepare_meeg)
+LOOK = Step("look_at_ieeg", 1, look_at_ieeg)
