@@ -51,6 +51,10 @@ class DiskSpaceError(NeurodecodeError, OSError):
     """There was no room to write an output; nothing was left under its final name."""
 
 
+class OutputExistsError(NeurodecodeError, FileExistsError):
+    """The name of an output is taken by something that neurodecode did not write, and so must not replace."""
+
+
 class MissingDependencyError(NeurodecodeError, ImportError):
     """A package of an optional extra is not installed.
 

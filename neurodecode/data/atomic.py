@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from neurodecode.errors import DiskSpaceError
+from neurodecode.errors import DiskSpaceError, OutputExistsError
 
 
 @contextmanager
@@ -41,7 +41,8 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         os.replace(partial, target)
         _sync(target.parent)
     except OSError as error:
-        raise _explained(error, target) from error
+        _explain(error, target)
+        raise
     finally:
         partial.unlink(missing_ok=True)
 
@@ -66,14 +67,14 @@ def atomic_folder(folder: str | Path, marker: str = "meta.json") -> Iterator[Pat
 
     Raises
     ------
-    FileExistsError
+    OutputExistsError
         If `folder` exists and is not one of ours.
     DiskSpaceError
         As in `atomic_write`.
     """
-    target = Path(folder)
+    target = Path(os.path.realpath(folder))
     if target.exists() and not (target / marker).is_file() and (not target.is_dir() or any(target.iterdir())):
-        raise FileExistsError(f"{target} exists and was not written by neurodecode (no {marker}); choose another name")
+        raise OutputExistsError(f"{target} exists and was not written by neurodecode (no {marker}); choose another name")
     partial = _sibling(target)
     try:
         partial.mkdir(parents=True)
@@ -83,13 +84,27 @@ def atomic_folder(folder: str | Path, marker: str = "meta.json") -> Iterator[Pat
         _swap(partial, target)
         _sync(target.parent)
     except OSError as error:
-        raise _explained(error, target) from error
+        _explain(error, target)
+        raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text file atomically, in UTF-8 with plain line ends."""
+    """Write a text file atomically, in UTF-8 with plain line ends.
+
+    Parameters
+    ----------
+    path : str or Path
+        Final name; its folder is created.
+    text : str
+        The whole content.
+
+    Raises
+    ------
+    DiskSpaceError
+        As in `atomic_write`.
+    """
     with atomic_write(path) as partial:
         partial.write_text(text, encoding="utf-8", newline="\n")
 
@@ -99,7 +114,12 @@ def _swap(partial: Path, target: Path) -> None:
     old = _sibling(target)
     if target.exists():
         os.replace(target, old)
-    os.replace(partial, target)
+    try:
+        os.replace(partial, target)
+    except OSError:
+        if old.exists():
+            os.replace(old, target)  # the older object is still whole: it keeps its name
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -110,6 +130,7 @@ def _sibling(target: Path) -> Path:
 
 
 def _sync(path: Path) -> None:
+    """Wait until a file or folder is on the disk and not only in a cache."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -117,14 +138,17 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-def _explained(error: OSError, target: Path) -> OSError:
+def _explain(error: OSError, target: Path) -> None:
+    """Raise `DiskSpaceError` for a full or forbidden disk; other errors are left to the caller."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         free = shutil.disk_usage(_existing(target.parent)).free
-        return DiskSpaceError(f"{target}: no room to write ({free} bytes free). Free some space or choose another folder")
+        raise DiskSpaceError(
+            f"{target}: no room to write ({free} bytes free). Free some space or choose another folder"
+        ) from error
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-        return DiskSpaceError(f"{target}: cannot be written ({error.strerror}). Choose a folder you may write to")
-    return error
+        raise DiskSpaceError(f"{target}: cannot be written ({error.strerror}). Choose a folder you may write to") from error
 
 
 def _existing(folder: Path) -> Path:
+    """The nearest folder above that exists."""
     return next(p for p in [folder, *folder.parents] if p.exists())

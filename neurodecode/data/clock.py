@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -31,10 +29,68 @@ def nearest_sample(seconds: ArrayLike, sfreq: float, t0: float = 0.0) -> NDArray
 
 
 def first_sample_from(seconds: float, sfreq: float, t0: float = 0.0) -> int:
-    """Index of the first sample at or after a time in s: the border rule of every half-open window."""
+    """Index of the first sample at or after a time: the border rule of every half-open window.
+
+    Parameters
+    ----------
+    seconds : float
+        Time in s; an infinite time gives an index beyond any recording.
+    sfreq : float
+        Sampling rate in Hz.
+    t0 : float
+        Time of sample 0 in s.
+
+    Returns
+    -------
+    int
+        The index; it may lie outside the recording.
+    """
+    if np.isinf(seconds):
+        return int(np.sign(seconds)) * 2**62
     return int(np.ceil((seconds - t0) * sfreq - _EPS * max(1.0, abs(seconds) * sfreq)))
 
 
-def sample_times(n: int, sfreq: float, t0: float = 0.0) -> NDArray[Any]:
-    """Times in s of samples 0 to n - 1."""
-    return t0 + np.arange(n) / sfreq
+def inside_samples(seconds: ArrayLike, start: int, stop: int, sfreq: float, t0: float = 0.0) -> NDArray[np.bool_]:
+    """Tell which times lie from sample `start` to just before sample `stop`, forgiving rounding at both borders.
+
+    Parameters
+    ----------
+    seconds : array_like
+        Times in s.
+    start, stop : int
+        First sample inside, and first sample after.
+    sfreq : float
+        Sampling rate in Hz.
+    t0 : float
+        Time of sample 0 in s.
+
+    Returns
+    -------
+    NDArray[np.bool_]
+        Same shape as `seconds`.
+    """
+    position = (np.asarray(seconds, float) - t0) * sfreq
+    slack = _EPS * np.maximum(1.0, np.abs(position))
+    inside: NDArray[np.bool_] = (position >= start - slack) & (position < stop - slack)
+    return inside
+
+
+def sample_times(n: int, sfreq: float, t0: float = 0.0) -> NDArray[np.float64]:
+    """Give the times of samples 0 to n - 1.
+
+    Parameters
+    ----------
+    n : int
+        Number of samples.
+    sfreq : float
+        Sampling rate in Hz.
+    t0 : float
+        Time of sample 0 in s.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        Times in s, shape (n,).
+    """
+    times: NDArray[np.float64] = t0 + np.arange(n) / sfreq
+    return times

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -48,7 +49,18 @@ class Intervals:
 
     @classmethod
     def from_pairs(cls, pairs: Iterable[tuple[float, float]]) -> Intervals:
-        """Build from (start, end) pairs in s; pairs of no length are left out."""
+        """Build from pairs; those of no length are left out.
+
+        Parameters
+        ----------
+        pairs : iterable of (float, float)
+            Start and end in s.
+
+        Returns
+        -------
+        Intervals
+            Sorted and merged.
+        """
         kept = [(a, b) for a, b in pairs if b > a]
         return cls([a for a, _ in kept], [b for _, b in kept])
 
@@ -68,41 +80,133 @@ class Intervals:
         return float(np.sum(self.end - self.start))
 
     def contains(self, times: ArrayLike) -> NDArray[np.bool_]:
-        """Whether each time in s lies inside a stretch."""
+        """Tell which times lie inside a stretch.
+
+        Parameters
+        ----------
+        times : array_like
+            Times in s.
+
+        Returns
+        -------
+        NDArray[np.bool_]
+            Same shape as `times`; False for NaN.
+        """
         t = np.asarray(times, float)
         i = np.searchsorted(self.start, t, side="right") - 1
-        return (i >= 0) & (t < np.append(self.end, -np.inf)[i])
+        inside: NDArray[np.bool_] = (i >= 0) & (t < np.append(self.end, -np.inf)[i])
+        return inside
 
     def covers(self, start: ArrayLike, end: ArrayLike) -> NDArray[np.bool_]:
-        """Whether each window [start, end] in s lies inside one stretch as a whole."""
+        """Tell which windows lie inside one stretch as a whole.
+
+        Parameters
+        ----------
+        start, end : array_like of one shape
+            Borders of the windows in s.
+
+        Returns
+        -------
+        NDArray[np.bool_]
+            Same shape as `start`.
+        """
         begin, stop = np.asarray(start, float), np.asarray(end, float)
         i = np.searchsorted(self.start, begin, side="right") - 1
-        return (i >= 0) & (stop <= np.append(self.end, -np.inf)[i])
+        whole: NDArray[np.bool_] = (i >= 0) & (stop <= np.append(self.end, -np.inf)[i])
+        return whole
 
     def intersection(self, other: Intervals) -> Intervals:
-        """Stretches that lie in both."""
-        pairs = [
-            (max(a, c), min(b, d))
-            for a, b in zip(self.start, self.end, strict=True)
-            for c, d in zip(other.start, other.end, strict=True)
-        ]
-        return Intervals.from_pairs(pairs)
+        """Keep what lies in both.
+
+        Parameters
+        ----------
+        other : Intervals
+            Stretches on the same clock.
+
+        Returns
+        -------
+        Intervals
+            Possibly none.
+        """
+        first = np.searchsorted(other.end, self.start, side="right")  # the stretches of `other` that reach into each of ours
+        after = np.searchsorted(other.start, self.end, side="left")
+        n = np.maximum(after - first, 0)
+        mine = np.repeat(np.arange(len(self)), n)
+        theirs = np.repeat(first, n) + np.arange(n.sum()) - np.repeat(np.cumsum(n) - n, n)
+        return Intervals(np.maximum(self.start[mine], other.start[theirs]), np.minimum(self.end[mine], other.end[theirs]))
 
     def union(self, other: Intervals) -> Intervals:
-        """Stretches that lie in either."""
+        """Keep what lies in either.
+
+        Parameters
+        ----------
+        other : Intervals
+            Stretches on the same clock.
+
+        Returns
+        -------
+        Intervals
+            Sorted and merged.
+        """
         return Intervals(np.append(self.start, other.start), np.append(self.end, other.end))
 
     def complement(self, start: float, end: float) -> Intervals:
-        """The gaps inside the window [start, end) in s."""
+        """Keep the gaps inside the window [start, end).
+
+        Parameters
+        ----------
+        start, end : float
+            Borders of the window in s.
+
+        Returns
+        -------
+        Intervals
+            What `self` leaves out of the window.
+        """
         inside = self.intersection(Intervals([start], [end]))
         return Intervals.from_pairs(zip([start, *inside.end], [*inside.start, end], strict=True))
 
     def shift(self, seconds: float) -> Intervals:
-        """All stretches moved by a number of seconds."""
+        """Move all stretches.
+
+        Parameters
+        ----------
+        seconds : float
+            Forward where positive.
+
+        Returns
+        -------
+        Intervals
+            As many stretches of the same length.
+        """
         return Intervals(self.start + seconds, self.end + seconds)
 
 
+def check_intervals(valid: Any) -> Intervals:
+    """Return `valid` if it is an `Intervals`.
+
+    Parameters
+    ----------
+    valid : Intervals
+        The member of a `Recording` or `SpikeTrains`.
+
+    Returns
+    -------
+    Intervals
+        `valid`.
+
+    Raises
+    ------
+    DataError
+        If it is anything else.
+    """
+    if not isinstance(valid, Intervals):
+        raise DataError(f"valid must be Intervals([start, ...], [end, ...]) in s, got {type(valid).__name__}")
+    return valid
+
+
 def _merge(start: NDArray[np.float64], end: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sort stretches and join those that overlap or touch."""
     order = np.argsort(start, kind="stable")
     start, end = start[order], end[order]
     reach = np.maximum.accumulate(end) if len(end) else end

@@ -25,8 +25,9 @@ class LazySignal:
 
     Notes
     -----
-    Behaves like a read-only array where it matters: ``shape``, ``dtype``, ``ndim``, ``nbytes``, two-dimensional
-    indexing (which reads only the stretch of time asked for) and ``numpy.asarray`` (which reads everything).
+    Behaves like a read-only array where it matters: ``shape``, ``dtype``, ``ndim``, ``nbytes``, ``numpy.asarray`` (which
+    reads everything) and two-dimensional indexing, which reads only the stretch of time asked for and takes rows and
+    times one after the other.
     """
 
     dtype = np.dtype(np.float32)
@@ -63,18 +64,55 @@ class LazySignal:
         return signal
 
     def take_rows(self, rows: NDArray[np.intp]) -> LazySignal:
-        """The same signal with some of its channels, still unread."""
-        kept = np.arange(self.shape[0])[rows] if self._rows is None else self._rows[rows]
+        """Keep some of the channels, still unread.
+
+        Parameters
+        ----------
+        rows : array_like of int
+            Rows of this signal, in the order wanted.
+
+        Returns
+        -------
+        LazySignal
+            Of shape (len(rows), n_times).
+        """
+        kept = (np.arange(self.shape[0]) if self._rows is None else self._rows)[np.asarray(rows, dtype=np.intp)]
         return LazySignal(self._read, (len(kept), self.shape[1]), kept)
 
 
 def times_inside(times: Index, picked: NDArray[np.intp], start: int) -> Index:
-    """Index of the wanted samples within a block that begins at sample `start`; plain slices stay views."""
+    """Find the wanted samples within a block that was read.
+
+    Parameters
+    ----------
+    times : int, slice or array_like
+        Index of the time axis that was asked for.
+    picked : array_like of int
+        Samples that this index stands for.
+    start : int
+        First sample of the block.
+
+    Returns
+    -------
+    int, slice or array_like
+        Index into the time axis of the block; a plain slice stays one, so that the result is a view.
+    """
     if isinstance(times, slice) and (times.step or 1) == 1:
         return slice(None)
     return picked - start
 
 
 def read_signal(data: Any) -> NDArray[np.float32]:
-    """The whole signal as an array in memory or memory map; a `LazySignal` is read."""
+    """Give the whole signal as an array.
+
+    Parameters
+    ----------
+    data : array_like or LazySignal
+        The `data` of a recording.
+
+    Returns
+    -------
+    NDArray[np.float32]
+        The same array where it is one already (a memory map stays one); a `LazySignal` is read.
+    """
     return np.asarray(data, dtype=np.float32)

@@ -11,11 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from neurodecode.data import describe
-from neurodecode.data.clock import first_sample_from, sample_times
-from neurodecode.data.intervals import Intervals
+from neurodecode.data.clock import first_sample_from, inside_samples, sample_times
+from neurodecode.data.intervals import Intervals, check_intervals
 from neurodecode.data.lazy import LazySignal, read_signal
 from neurodecode.data.tables import channel_table, event_table, row_mask
-from neurodecode.data.validate import as_float32, assign, check_positive, suggest
+from neurodecode.data.validate import as_float32, as_meta, as_number, assign, check_index, check_positive, suggest
 from neurodecode.errors import DataError
 
 
@@ -59,15 +59,16 @@ class Recording:
     def __post_init__(self) -> None:
         assign(self, data=as_float32(self.data, "data of a Recording (n_channels, n_times)", (2,)))
         assign(self, sfreq=check_positive("sfreq", self.sfreq))
-        assign(self, t0=float(self.t0))
-        if not np.isfinite(self.t0):
+        if not np.isfinite(as_number(self.t0)):
             raise DataError(f"t0 must be a finite time in s, got {self.t0!r}")
+        assign(self, t0=float(self.t0))
         assign(self, channels=channel_table(self.channels, self.data.shape[0]))
         assign(self, events=event_table(self.events))
-        assign(self, valid=self._whole() if self.valid is None else self.valid)
-        assign(self, meta=dict(self.meta or {}))
+        assign(self, valid=self._whole() if self.valid is None else check_intervals(self.valid))
+        assign(self, meta=as_meta(self.meta))
 
     def _whole(self) -> Intervals:
+        """The stretch from the first sample to one sample after the last."""
         return Intervals.from_pairs([(self.t0, self.t0 + self.n_times / self.sfreq)])
 
     @property
@@ -113,6 +114,8 @@ class Recording:
         DataError
             If no sample lies inside the window.
         """
+        if any(edge is not None and np.isnan(as_number(edge)) for edge in (tmin, tmax)):
+            raise DataError(f"tmin and tmax must be times in s, got {tmin!r} and {tmax!r}")
         start = 0 if tmin is None else max(0, first_sample_from(tmin, self.sfreq, self.t0))
         stop = self.n_times if tmax is None else min(self.n_times, first_sample_from(tmax, self.sfreq, self.t0))
         if stop <= start:
@@ -120,12 +123,11 @@ class Recording:
                 f"no sample lies in [{tmin}, {tmax}) s; the recording spans [{self.t0:g}, {self.t0 + self.duration:g}) s"
             )
         begin, end = self.t0 + start / self.sfreq, self.t0 + stop / self.sfreq
-        onset = self.events["onset"]
         return replace(
             self,
             data=self.data[:, start:stop],
             t0=begin,
-            events=self.events[(onset >= begin) & (onset < end)],
+            events=self.events[inside_samples(self.events["onset"], start, stop, self.sfreq, self.t0)],
             valid=self.valid.intersection(Intervals([begin], [end])),
         )
 
@@ -160,9 +162,10 @@ class Recording:
         return replace(self, data=data, channels=self.channels.iloc[rows])
 
     def _rows(self, channels: str | Sequence[Any] | NDArray[Any]) -> NDArray[np.intp]:
+        """Row numbers of channels given by name, number or mask."""
         wanted = np.atleast_1d(np.asarray(channels))
         if wanted.dtype.kind not in "OUS":
-            return np.arange(self.n_channels)[wanted]
+            return check_index(wanted, self.n_channels, "channels")
         index = {name: i for i, name in enumerate(self.names)}
         for name in wanted:
             if str(name) not in index:
@@ -170,36 +173,80 @@ class Recording:
         return np.array([index[str(name)] for name in wanted], dtype=np.intp)
 
     def load(self) -> Recording:
-        """The same recording with its signal in memory."""
+        """Read the signal into memory.
+
+        Returns
+        -------
+        Recording
+            A copy that needs its file no more.
+        """
         return replace(self, data=np.array(read_signal(self.data)))
 
     def replace(self, **members: Any) -> Recording:
-        """A copy with some members exchanged, checked again as a whole."""
+        """Exchange some members.
+
+        Parameters
+        ----------
+        **members
+            New values by name.
+
+        Returns
+        -------
+        Recording
+            A copy, checked again as a whole.
+        """
         return replace(self, **members)
 
     def with_step(self, name: str, parameters: Mapping[str, Any], **members: Any) -> Recording:
-        """A copy with some members exchanged and the step that did it appended to ``meta["steps"]``."""
+        """Exchange some members and append the step that did it to ``meta["steps"]``.
+
+        Parameters
+        ----------
+        name : str
+            Name of the step, e.g. ``meeg.filter``.
+        parameters : mapping
+            JSON values by name: all that is needed to repeat the step.
+        **members
+            New values by name.
+
+        Returns
+        -------
+        Recording
+            A copy, checked again as a whole.
+        """
         return replace(self, **{"meta": meta_with_step(self.meta, name, parameters), **members})
 
     def __repr__(self) -> str:
         held = "not in memory" if isinstance(self.data, (LazySignal, np.memmap)) else "in memory"
         n_bad = int(self.channels["bad"].sum())
-        return describe.titled(
-            "Recording",
-            self.meta,
-            [
-                f"{self.n_channels} channels ({describe.counts(self.channels['kind'])}{f'; {n_bad} bad' if n_bad else ''})"
-                f", unit {describe.counts(self.channels['unit'], 2)}",
-                f"{self.n_times} samples at {self.sfreq:g} Hz = {self.duration:g} s from t0 = {self.t0:g} s",
-                f"{len(self.events)} events"
-                + (
-                    f" ({describe.counts(self.events['trial_type'])})" if "trial_type" in self.events and len(self.events) else ""
-                ),
-                f"{describe.memory(self.data.nbytes)} {held}; {len(self.meta.get('steps', []))} steps applied",
-            ],
-        )
+        bad = f"; {n_bad} bad" if n_bad else ""
+        typed = "trial_type" in self.events and len(self.events)
+        kinds = f" ({describe.counts(self.events['trial_type'])})" if typed else ""
+        lines = [
+            f"{self.n_channels} channels ({describe.counts(self.channels['kind'])}{bad})"
+            f", unit {describe.counts(self.channels['unit'], 2)}",
+            f"{self.n_times} samples at {self.sfreq:g} Hz = {self.duration:g} s from t0 = {self.t0:g} s",
+            f"{len(self.events)} events{kinds}",
+            f"{describe.memory(self.data.nbytes)} {held}; {len(self.meta.get('steps', []))} steps applied",
+        ]
+        return describe.titled("Recording", self.meta, lines)
 
 
 def meta_with_step(meta: Mapping[str, Any], name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy of `meta` whose ``steps`` end with this step and its parameters."""
+    """Append a step to what is known about an object.
+
+    Parameters
+    ----------
+    meta : mapping
+        The `meta` of an object.
+    name : str
+        Name of the step.
+    parameters : mapping
+        JSON values by name.
+
+    Returns
+    -------
+    dict
+        A copy whose ``steps`` end with this step and its parameters.
+    """
     return {**meta, "steps": [*meta.get("steps", []), {"step": name, **parameters}]}

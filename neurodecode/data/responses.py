@@ -12,8 +12,17 @@ from numpy.typing import NDArray
 
 from neurodecode.data import describe
 from neurodecode.data.recording import meta_with_step
-from neurodecode.data.tables import cut_rows, fill_defaults, row_mask
-from neurodecode.data.validate import as_float32, as_table, assign, check_columns, check_length, check_unique
+from neurodecode.data.tables import as_texts, cut_rows, row_mask
+from neurodecode.data.validate import (
+    as_float32,
+    as_meta,
+    as_table,
+    assign,
+    check_columns,
+    check_index,
+    check_length,
+    check_unique,
+)
 from neurodecode.errors import DataError
 
 RUN_KEYS = ("subject", "session", "run")  # a run is unique only within its subject and session
@@ -53,7 +62,7 @@ class Responses:
         assign(self, samples=as_table(self.samples, "samples"), units=_unit_table(self.units))
         check_length("samples", len(self.samples), self.data.shape[0], "row of data")
         check_length("units", len(self.units), self.data.shape[1], "column of data")
-        assign(self, times=_check_times(self.times, self.data.shape), meta=dict(self.meta or {}))
+        assign(self, times=_check_times(self.times, self.data.shape), meta=as_meta(self.meta))
 
     @property
     def n_samples(self) -> int:
@@ -69,7 +78,13 @@ class Responses:
         return self.n_samples
 
     def matrix(self) -> NDArray[np.float32]:
-        """Data as (n_samples, n_features): each unit at each time is a feature, units varying slowest."""
+        """Lay the data out as a matrix: each unit at each time is a feature, units varying slowest.
+
+        Returns
+        -------
+        NDArray[np.float32]
+            Shape (n_samples, n_features).
+        """
         return np.asarray(self.data).reshape(self.n_samples, -1)
 
     def select(
@@ -81,8 +96,8 @@ class Responses:
         ----------
         samples : array_like, slice or int, optional
             Rows: indices, a slice, or a mask of shape (n_samples,).
-        units : array_like or slice, optional
-            Columns: indices, a slice, or a mask of shape (n_units,).
+        units : array_like, slice or int, optional
+            Columns: indices, a slice, or a mask of shape (n_units,); none of them twice.
         tmin, tmax : float, optional
             Keep response times with tmin <= t < tmax, in s.
         **conditions
@@ -92,13 +107,21 @@ class Responses:
         -------
         Responses
             Views wherever numpy would give one.
+
+        Raises
+        ------
+        DataError
+            If an index is out of range, a mask has another length, a column is unknown, or a condition or a window
+            leaves nothing.
         """
-        data, table, parts = self.data, self.samples, {}
+        data, table = self.data, self.samples
+        parts: dict[str, Any] = {}
         if samples is not None or conditions:
             rows = self._rows(samples, conditions)
             data, table = data[rows], cut_rows(table, rows)
         if units is not None:
-            data, parts["units"] = data[:, units], cut_rows(self.units, units)
+            columns = self._columns(units)
+            data, parts["units"] = data[:, columns], cut_rows(self.units, columns)
         if tmin is not None or tmax is not None:
             window = self._window(tmin, tmax)
             data, parts["times"] = data[:, :, window], self._need_times()[window]
@@ -111,20 +134,36 @@ class Responses:
         return part
 
     def _rows(self, samples: Any, conditions: dict[str, Any]) -> Any:
+        """Rows as a slice where possible, else as row numbers."""
+        if not conditions and isinstance(samples, slice):
+            return samples
+        if not conditions and isinstance(samples, (int, np.integer)) and 0 <= samples < self.n_samples:
+            return slice(samples, samples + 1)
+        rows = check_index(slice(None) if samples is None else samples, self.n_samples, "samples")
         if not conditions:
-            return slice(samples, samples + 1) if isinstance(samples, (int, np.integer)) else samples
-        rows = np.arange(self.n_samples) if samples is None else np.atleast_1d(np.arange(self.n_samples)[samples])
+            return rows
         kept = rows[row_mask(self.samples, conditions, "samples")[rows]]
         if not kept.size:
             raise DataError(f"no sample is left for {conditions} among {self.n_samples}")
         return kept
 
+    def _columns(self, units: Any) -> Any:
+        """Columns as a slice where possible, else as column numbers."""
+        if isinstance(units, slice):
+            return units
+        columns = check_index(units, self.n_units, "units")
+        if len(np.unique(columns)) < len(columns):
+            raise DataError(f"units must not be taken twice, got {len(columns)} of {len(np.unique(columns))} different units")
+        return columns
+
     def _need_times(self) -> NDArray[np.float64]:
+        """The time axis, or an error that says there is none."""
         if self.times is None:
             raise DataError(f"these Responses have no time axis (shape {self.data.shape}); tmin and tmax do not apply")
         return self.times
 
     def _window(self, tmin: float | None, tmax: float | None) -> slice:
+        """The response samples with tmin <= t < tmax."""
         times = self._need_times()
         low, high = (-np.inf if tmin is None else tmin), (np.inf if tmax is None else tmax)
         first, last = np.searchsorted(times, [low - 1e-9, high - 1e-9])
@@ -145,20 +184,29 @@ class Responses:
         Responses
             One sample per value, in order of first appearance. Columns that do not vary within a value are kept, and
             ``n_averaged`` counts. NaN spreads: a mean over a missing value is missing.
+
+        Raises
+        ------
+        DataError
+            If a column is unknown or there are no samples.
         """
         columns = [by] if isinstance(by, str) else list(by)
         check_columns(self.samples, columns, "samples")
         labels = self._labels(columns)
+        if not len(labels):
+            raise DataError(f"there are no samples to average by {columns}: data have shape {self.data.shape}")
         n = np.bincount(labels)
         order = np.argsort(labels, kind="stable")
         flat = np.asarray(self.data).reshape(self.n_samples, -1)
         sums = np.add.reduceat(flat[order], np.concatenate([[0], np.cumsum(n)[:-1]]), axis=0, dtype=np.float64)
         mean = (sums / n[:, None]).reshape(len(n), *self.data.shape[1:])
-        grouped = self.samples.groupby(labels, sort=True)
-        constant = [c for c in self.samples if (grouped[c].nunique(dropna=False) == 1).all()]
-        table = grouped[constant].first().assign(n_averaged=n) if constant else pd.DataFrame({"n_averaged": n})
-        meta = meta_with_step(self.meta, "average", {"by": columns})
-        return replace(self, data=mean, samples=table, meta=meta)
+        table = cut_rows(self.samples[self._constant(labels)], order[np.cumsum(n) - n]).assign(n_averaged=n)
+        return self.with_step("average", {"by": columns}, data=mean, samples=table)
+
+    def _constant(self, labels: NDArray[np.int64]) -> list[str]:
+        """Columns of `samples` that do not vary within a label."""
+        different = self.samples.groupby(labels).nunique(dropna=False)
+        return [str(name) for name in self.samples if (different[name] <= 1).all()]
 
     def groups(self, by: str | Sequence[str] = "run") -> NDArray[np.int64]:
         """Number of the group of each sample, counted from 0 in order of appearance.
@@ -173,19 +221,51 @@ class Responses:
         -------
         NDArray[np.int64]
             Shape (n_samples,).
+
+        Raises
+        ------
+        DataError
+            If a column is unknown, or none is named.
         """
         return self._labels(group_columns(self.samples, by))
 
     def _labels(self, columns: Sequence[str]) -> NDArray[np.int64]:
+        """Number of each sample's combination of values, in order of appearance; missing is a value of its own."""
         labels = self.samples.groupby(list(columns), sort=False, dropna=False).ngroup()
         return labels.to_numpy().astype(np.int64)
 
     def replace(self, **members: Any) -> Responses:
-        """A copy with some members exchanged, checked again as a whole."""
+        """Exchange some members.
+
+        Parameters
+        ----------
+        **members
+            New values by name.
+
+        Returns
+        -------
+        Responses
+            A copy, checked again as a whole.
+        """
         return replace(self, **members)
 
     def with_step(self, name: str, parameters: dict[str, Any], **members: Any) -> Responses:
-        """A copy with some members exchanged and the step that did it appended to ``meta["steps"]``."""
+        """Exchange some members and append the step that did it to ``meta["steps"]``.
+
+        Parameters
+        ----------
+        name : str
+            Name of the step, e.g. ``fmri.block_average``.
+        parameters : dict
+            JSON values by name: all that is needed to repeat the step.
+        **members
+            New values by name.
+
+        Returns
+        -------
+        Responses
+            A copy, checked again as a whole.
+        """
         return replace(self, **{"meta": meta_with_step(self.meta, name, parameters), **members})
 
     def __repr__(self) -> str:
@@ -203,12 +283,33 @@ class Responses:
 
 
 def group_columns(samples: pd.DataFrame, by: str | Sequence[str]) -> list[str]:
-    """Columns that make the groups of `by` unique: ``"run"`` becomes subject, session and run where they exist."""
+    """Find the columns that make groups unique.
+
+    Parameters
+    ----------
+    samples : DataFrame
+        Samples of `Responses`.
+    by : str or sequence of str
+        ``"run"`` becomes subject, session and run, ``"session"`` becomes subject and session, as far as they exist;
+        other names stand for themselves.
+
+    Returns
+    -------
+    list of str
+        Columns of `samples`.
+
+    Raises
+    ------
+    DataError
+        If a column is unknown, or none is named.
+    """
     if isinstance(by, str) and by in RUN_KEYS:
         upper = RUN_KEYS[: RUN_KEYS.index(by)]
         columns = [c for c in upper if c in samples] + [by]
     else:
         columns = [by] if isinstance(by, str) else list(by)
+    if not columns:
+        raise DataError(f"name at least one column to group by, got {by!r}; samples has {list(samples.columns)}")
     check_columns(samples, columns, "samples")
     return columns
 
@@ -248,21 +349,24 @@ def concatenate(parts: Sequence[Responses]) -> Responses:
 
 
 def _same_times(a: NDArray[np.float64] | None, b: NDArray[np.float64] | None) -> bool:
+    """Whether two time axes are one, but for a microsecond."""
     if a is None or b is None:
         return a is None and b is None
     return len(a) == len(b) and bool(np.allclose(a, b, rtol=0, atol=1e-6))
 
 
 def _unit_table(table: Any) -> pd.DataFrame:
+    """Check a table of units and make names up where there are none."""
     units = as_table(table, "units")
     if "name" not in units:
         units.insert(0, "name", [f"unit{i}" for i in range(len(units))])
-    units = fill_defaults(units, {"name": "n/a"}).assign(name=units["name"].astype(str))
+    units = units.assign(name=as_texts(units["name"]))
     check_unique(units["name"], "unit names")
     return units
 
 
 def _check_times(times: Any, shape: tuple[int, ...]) -> NDArray[np.float64] | None:
+    """The time axis that belongs to data of this shape, or None."""
     if len(shape) == 2:
         if times is not None:
             raise DataError(f"times were given for data of shape {shape}, which has no time axis")
@@ -270,6 +374,6 @@ def _check_times(times: Any, shape: tuple[int, ...]) -> NDArray[np.float64] | No
     if times is None:
         raise DataError(f"data of shape {shape} has a time axis: give times, {shape[2]} values in s")
     values = np.asarray(times, float)
-    if values.shape != (shape[2],) or not np.all(np.diff(values) > 0):
-        raise DataError(f"times must be {shape[2]} increasing values in s, got shape {values.shape}")
+    if values.shape != (shape[2],) or not np.all(np.isfinite(values)) or not np.all(np.diff(values) > 0):
+        raise DataError(f"times must be {shape[2]} increasing, finite values in s, got shape {values.shape}: {values!s:.80}")
     return values

@@ -10,10 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from neurodecode.data import describe
-from neurodecode.data.intervals import Intervals
+from neurodecode.data.intervals import Intervals, check_intervals
 from neurodecode.data.recording import Recording, meta_with_step
 from neurodecode.data.tables import channel_table, event_table, row_mask
-from neurodecode.data.validate import assign, check_positive
+from neurodecode.data.validate import as_meta, assign, check_positive
 from neurodecode.errors import DataError
 
 
@@ -51,15 +51,14 @@ class SpikeTrains:
 
     def __post_init__(self) -> None:
         assign(self, channels=channel_table(self.channels, None))
-        times, unit = np.asarray(self.times, float), np.asarray(self.unit)
-        _check_spikes(times, unit, len(self.channels))
+        times, unit = _check_spikes(np.asarray(self.times), np.asarray(self.unit), len(self.channels))
         order = np.argsort(times, kind="stable")
         assign(self, times=times[order])
-        assign(self, unit=unit[order].astype(np.int64))
+        assign(self, unit=unit[order])
         assign(self, events=event_table(self.events))
         ends = [(times.min(), np.nextafter(times.max(), np.inf))] if len(times) else []
-        assign(self, valid=Intervals.from_pairs(ends) if self.valid is None else self.valid)
-        assign(self, meta=dict(self.meta or {}))
+        assign(self, valid=Intervals.from_pairs(ends) if self.valid is None else check_intervals(self.valid))
+        assign(self, meta=as_meta(self.meta))
 
     @property
     def n_units(self) -> int:
@@ -67,11 +66,33 @@ class SpikeTrains:
         return len(self.channels)
 
     def counts(self) -> NDArray[np.int64]:
-        """Spikes of each unit, shape (n_units,)."""
+        """Count the spikes of each unit.
+
+        Returns
+        -------
+        NDArray[np.int64]
+            Shape (n_units,).
+        """
         return np.bincount(self.unit, minlength=self.n_units)
 
     def crop(self, tmin: float, tmax: float) -> SpikeTrains:
-        """Keep spikes, events and valid stretches with tmin <= t < tmax (s)."""
+        """Keep spikes, events and valid stretches with tmin <= t < tmax.
+
+        Parameters
+        ----------
+        tmin, tmax : float
+            Window in s.
+
+        Returns
+        -------
+        SpikeTrains
+            All units, also those that do not fire in the window.
+
+        Raises
+        ------
+        DataError
+            If the window is not finite or has no length.
+        """
         first, last = np.searchsorted(self.times, [tmin, tmax])
         onset = self.events["onset"]
         return replace(
@@ -83,7 +104,23 @@ class SpikeTrains:
         )
 
     def pick(self, **conditions: Any) -> SpikeTrains:
-        """Keep the units whose columns equal the wanted values, e.g. ``region="hippocampus"``."""
+        """Keep some units.
+
+        Parameters
+        ----------
+        **conditions
+            Column of `channels` = wanted value or values, e.g. ``region="hippocampus"``.
+
+        Returns
+        -------
+        SpikeTrains
+            The units that meet every condition, in the order they had.
+
+        Raises
+        ------
+        DataError
+            If a column is unknown or nothing is left.
+        """
         keep = row_mask(self.channels, conditions, "channels")
         if not keep.any():
             raise DataError(f"no unit is left for {conditions} among {self.n_units}")
@@ -136,6 +173,7 @@ class SpikeTrains:
         )
 
     def _edge(self, borders: NDArray[np.float64], given: float | None, which: int) -> float:
+        """The border that was given, or the first or last of `valid`."""
         if given is not None:
             return float(given)
         if not len(borders):
@@ -153,10 +191,16 @@ class SpikeTrains:
         )
 
 
-def _check_spikes(times: NDArray[Any], unit: NDArray[Any], n_units: int) -> None:
+def _check_spikes(times: NDArray[Any], unit: NDArray[Any], n_units: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Times in s and rows of channels, one pair per spike."""
     if times.ndim != 1 or times.shape != unit.shape:
         raise DataError(f"times and unit must be two lists of one length, got shapes {times.shape} and {unit.shape}")
-    if not np.isfinite(times).all():
-        raise DataError(f"spike {np.flatnonzero(~np.isfinite(times))[0]} has no finite time; drop it")
-    if len(unit) and (unit.dtype.kind not in "iu" or unit.min() < 0 or unit.max() >= n_units):
-        raise DataError(f"unit must hold row numbers of channels, 0 to {n_units - 1}, got {unit.min()} to {unit.max()}")
+    if not len(times):
+        return np.zeros(0), np.zeros(0, np.int64)
+    if times.dtype.kind not in "fiu" or not np.isfinite(times).all():
+        odd = 0 if times.dtype.kind not in "fiu" else np.flatnonzero(~np.isfinite(times))[0]
+        raise DataError(f"spike {odd} has no finite time in s, got {times[odd]!r}; drop it")
+    if unit.dtype.kind not in "iu" or unit.min() < 0 or unit.max() >= n_units:
+        got = f"{unit.min()} to {unit.max()}" if unit.dtype.kind in "iu" else f"dtype {unit.dtype}"
+        raise DataError(f"unit must hold row numbers of channels, 0 to {n_units - 1}, got {got}")
+    return times.astype(np.float64, copy=False), unit.astype(np.int64, copy=False)

@@ -11,10 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurodecode.data.hashing import sha256_array
 from neurodecode.data.recording import Recording
-from neurodecode.data.responses import Responses, group_columns
+from neurodecode.data.responses import RUN_KEYS, Responses, group_columns
+from neurodecode.data.validate import as_number, check_index
 from neurodecode.errors import DataError, SplitLeakError
 
 _ALTERNATIVES = "group by another column, use contiguous_blocks, or record more runs"
+_SLACK = 1e-6  # s; windows that touch do not overlap, whatever rounding says
 
 
 class Split(NamedTuple):
@@ -72,17 +74,56 @@ def by_group(responses: Responses, group: str | Sequence[str] = "run", n_splits:
 
 
 def by_run(responses: Responses, n_splits: int | None = None) -> list[Split]:
-    """Hold out runs; a run is the unique (subject, session, run). See `by_group`."""
+    """Hold out runs; a run is the unique (subject, session, run).
+
+    Parameters
+    ----------
+    responses : Responses
+        Samples to split.
+    n_splits : int, optional
+        Number of folds; by default one per run.
+
+    Returns
+    -------
+    list of Split
+        Checked as in `by_group`.
+    """
     return by_group(responses, "run", n_splits)
 
 
 def by_subject(responses: Responses, n_splits: int | None = None) -> list[Split]:
-    """Hold out subjects. See `by_group`."""
+    """Hold out subjects.
+
+    Parameters
+    ----------
+    responses : Responses
+        Samples to split.
+    n_splits : int, optional
+        Number of folds; by default one per subject.
+
+    Returns
+    -------
+    list of Split
+        Checked as in `by_group`.
+    """
     return by_group(responses, "subject", n_splits)
 
 
 def by_stimulus(responses: Responses, n_splits: int | None = 5) -> list[Split]:
-    """Hold out stimuli with all their repeats. See `by_group`."""
+    """Hold out stimuli with all their repeats.
+
+    Parameters
+    ----------
+    responses : Responses
+        Samples to split.
+    n_splits : int or None
+        Number of folds; None holds out one stimulus at a time.
+
+    Returns
+    -------
+    list of Split
+        Checked as in `by_group`.
+    """
     return by_group(responses, "stimulus", n_splits)
 
 
@@ -107,13 +148,16 @@ def contiguous_blocks(times: ArrayLike, n_splits: int = 5, gap: float = 0.0) -> 
     Raises
     ------
     DataError
-        If times decrease, there are too few samples, or the gap leaves nothing to train on.
+        If times decrease or are not finite, there are too few samples, or the gap is negative or leaves nothing to train
+        on.
     """
     t = np.asarray(times, float)
-    if t.ndim != 1 or not 2 <= n_splits <= len(t) or np.any(np.diff(t) < 0):
-        raise DataError(
-            f"{n_splits} blocks need at least two blocks and one list of non-decreasing times as long, got shape {t.shape}"
-        )
+    if t.ndim != 1 or not 2 <= n_splits <= len(t):
+        raise DataError(f"{n_splits} blocks need at least two blocks and one list of times as long, got shape {t.shape}")
+    if not np.isfinite(t).all() or np.any(np.diff(t) < 0):
+        raise DataError(f"times must be finite and not decrease, got {t!s:.80}: sort the samples of one run by onset")
+    if not as_number(gap) >= 0:
+        raise DataError(f"gap must be a time of at least 0 s, got {gap!r}")
     splits = []
     for k, test in enumerate(np.array_split(np.arange(len(t)), n_splits)):
         begin, end = t[test[0]] - gap, t[test[-1]] + gap
@@ -141,11 +185,18 @@ def check_split(responses: Responses, train: ArrayLike, test: ArrayLike, unit: s
 
     Raises
     ------
+    DataError
+        If a side is empty or its rows do not exist.
     SplitLeakError
         Naming the sample, stimulus, recording or window that stands on both sides.
     """
-    index = np.arange(responses.n_samples)
-    split = Split(index[np.asarray(train)], index[np.asarray(test)], "the given split")
+    sides = {name: check_index(rows, responses.n_samples, name) for name, rows in (("train", train), ("test", test))}
+    for name, rows in sides.items():
+        if not rows.size:
+            raise DataError(
+                f"{name} holds none of the {responses.n_samples} samples; give rows, or a mask that is somewhere True"
+            )
+    split = Split(sides["train"].astype(np.int64), sides["test"].astype(np.int64), "the given split")
     both = np.intersect1d(split.train, split.test)
     if both.size:
         raise SplitLeakError(f"{both.size} samples stand on both sides of the split, the first is row {both[0]}")
@@ -156,6 +207,7 @@ def check_split(responses: Responses, train: ArrayLike, test: ArrayLike, unit: s
 
 
 def _check_values(column: pd.Series, split: Split, unit: str) -> None:
+    """Refuse values that stand on both sides."""
     shared = sorted(set(column.iloc[split.train].dropna()) & set(column.iloc[split.test].dropna()), key=str)
     if shared:
         raise SplitLeakError(
@@ -185,9 +237,10 @@ def refuse_duplicates(items: Responses | Sequence[Recording]) -> None:
 
 
 def _named_runs(items: Responses | Sequence[Recording]) -> list[tuple[str, Any]]:
+    """Name and numbers of each run or recording."""
     if not isinstance(items, Responses):
         return [(_recording_name(r, i), r.data) for i, r in enumerate(items)]
-    columns = [c for c in ("subject", "session", "run") if c in items.samples]
+    columns = [c for c in RUN_KEYS if c in items.samples]
     if not columns:
         return []
     labels = items.groups(columns)
@@ -197,6 +250,7 @@ def _named_runs(items: Responses | Sequence[Recording]) -> list[tuple[str, Any]]
 
 
 def _recording_name(recording: Recording, position: int) -> str:
+    """The file a recording came from, or its place in the list."""
     sources = recording.meta.get("sources") or [{}]
     return str(sources[0].get("file", f"recording {position}"))
 
@@ -204,35 +258,55 @@ def _recording_name(recording: Recording, position: int) -> str:
 def check_windows(responses: Responses, split: Split) -> None:
     """Refuse a split in which response windows of one run overlap across the border.
 
-    The window of a sample runs from ``onset + times[0]`` to ``onset + times[-1]``, or over ``duration`` where there is no
-    time axis. Without an ``onset`` column nothing can be checked.
+    The window of a sample runs from ``onset + times[0]`` to the end of the last response sample, or over ``duration`` where
+    there is no time axis. Samples without an onset cannot be checked.
+
+    Parameters
+    ----------
+    responses : Responses
+        All samples.
+    split : Split
+        Rows of both sides.
+
+    Raises
+    ------
+    SplitLeakError
+        Saying how many test windows overlap, and where the first one is.
     """
-    table = responses.samples
-    if "onset" not in table or table["onset"].isna().any():
+    if "onset" not in responses.samples:
         return
     start, end = _windows(responses)
-    run = (
-        responses.groups([c for c in ("subject", "session", "run") if c in table])
-        if "run" in table
-        else np.zeros(len(table), int)
-    )
+    columns = [c for c in RUN_KEYS if c in responses.samples]
+    run = responses.groups(columns) if columns else np.zeros(responses.n_samples, np.int64)  # onsets count within a run
     for r in np.intersect1d(run[split.train], run[split.test]):
-        train, test = (part[run[part] == r] for part in (split.train, split.test))
-        order = train[np.argsort(start[train], kind="stable")]
-        reach = np.maximum.accumulate(end[order])
-        before = np.searchsorted(start[order], end[test] - 1e-9) - 1  # last training window that begins before this one ends
-        clash = (before >= 0) & (reach[np.maximum(before, 0)] > start[test] + 1e-9)
+        train, test = (part[(run[part] == r) & np.isfinite(start[part])] for part in (split.train, split.test))
+        clash = _overlaps(start[train], end[train], start[test], end[test])
         if clash.any():
-            at = start[test[np.argmax(clash)]]
             raise SplitLeakError(
-                f"{int(clash.sum())} test windows of {split.name} overlap training windows of the same run, the first at {at:g} s: "
-                "hold out whole runs, or blocks with a gap longer than the window"
+                f"{int(clash.sum())} test windows of {split.name} overlap training windows of the same run, the first at "
+                f"{start[test[np.argmax(clash)]]:g} s: hold out whole runs, or blocks with a gap longer than the window"
             )
 
 
+def _overlaps(
+    train_start: NDArray[np.float64], train_end: NDArray[np.float64], start: NDArray[np.float64], end: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    """Which windows [start, end) share a stretch with a training window, shape (n_test,)."""
+    if not len(train_start):
+        return np.zeros(len(start), bool)
+    order = np.argsort(train_start, kind="stable")
+    reach = np.maximum.accumulate(train_end[order])
+    before = np.searchsorted(train_start[order], end - _SLACK) - 1  # last training window that begins before this one ends
+    clash: NDArray[np.bool_] = (before >= 0) & (reach[np.maximum(before, 0)] > start + _SLACK)
+    return clash
+
+
 def _windows(responses: Responses) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Start and end of each sample's response in s; NaN where there is no onset."""
     onset = responses.samples["onset"].to_numpy(float)
-    if responses.times is not None:
-        return onset + responses.times[0], onset + responses.times[-1]
+    times = responses.times
+    if times is not None:
+        one_sample = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+        return onset + times[0], onset + times[-1] + one_sample
     duration = responses.samples["duration"].to_numpy(float) if "duration" in responses.samples else 0.0
     return onset, onset + np.nan_to_num(duration)

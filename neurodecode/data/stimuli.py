@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from neurodecode.data.validate import as_table, assign, check_length, check_option, check_unique, suggest
+from neurodecode.data.validate import as_number, as_table, assign, check_length, check_option, check_unique, suggest
 from neurodecode.errors import DataError
 
 Kind = Literal["image", "audio", "text", "video"]
@@ -70,19 +71,52 @@ class Stimuli:
         _check_item(item, self.kind, self.ids[position])
         return item
 
+    @cached_property
+    def _positions(self) -> dict[str, int]:
+        """Position by id: data sets have up to a hundred thousand stimuli."""
+        return {stimulus: i for i, stimulus in enumerate(self.ids)}
+
     def _position(self, stimulus: str) -> int:
-        if stimulus not in self.ids:
+        """The position of an id."""
+        if stimulus not in self._positions:
             raise DataError(f"there is no stimulus {stimulus!r}: {suggest(stimulus, self.ids)}")
-        return list(self.ids).index(stimulus)
+        return self._positions[stimulus]
 
     def select(self, ids: Sequence[str]) -> Stimuli:
-        """The stimuli with these ids, in this order; items stay unread."""
+        """Keep some stimuli; items stay unread.
+
+        Parameters
+        ----------
+        ids : sequence of str
+            Ids to keep, in this order.
+
+        Returns
+        -------
+        Stimuli
+            As many stimuli as ids.
+
+        Raises
+        ------
+        DataError
+            If an id is unknown or named twice.
+        """
         rows = [self._position(str(i)) for i in ids]
         chosen = [self.ids[r] for r in rows]
         return replace(self, ids=chosen, items=_Subset(self.items, rows), table=self.table.iloc[rows])
 
     def digest(self, index: int | str) -> str:
-        """The sha256 of an item's content: equal for the same picture under two names."""
+        """Hash the content of an item: equal for the same picture under two names.
+
+        Parameters
+        ----------
+        index : int or str
+            Position or id.
+
+        Returns
+        -------
+        str
+            The sha256 in hexadecimal digits.
+        """
         item = self[index]
         parts = item if isinstance(item, tuple) else (item,)
         return hashlib.sha256(b"\0".join(_as_bytes(part) for part in parts)).hexdigest()
@@ -105,6 +139,7 @@ class _Subset(Sequence[Any]):
 
 
 def _as_bytes(part: Any) -> bytes:
+    """What a hash sees of a text, a number or an array."""
     if isinstance(part, str):
         return part.encode()
     array = np.ascontiguousarray(part)
@@ -112,16 +147,26 @@ def _as_bytes(part: Any) -> bytes:
 
 
 def _check_item(item: Any, kind: str, name: str) -> None:
+    """Refuse an item that is not of the stated kind."""
     fits = {
         "image": lambda: _is_pixels(item, 3),
         "video": lambda: _is_pixels(item, 4),
         "text": lambda: isinstance(item, str),
-        "audio": lambda: isinstance(item, tuple) and len(item) == 2 and np.asarray(item[0]).dtype == np.float32,
+        "audio": lambda: _is_sound(item),
     }
     if not fits[kind]():
         got = f"{item.dtype} array of shape {item.shape}" if isinstance(item, np.ndarray) else type(item).__name__
         raise DataError(f"stimulus {name!r} must be a {_WHAT[kind]} (kind {kind!r}), got {got}")
 
 
+def _is_sound(item: Any) -> bool:
+    """Whether an item is float32 samples, of one or more channels, and a rate."""
+    if not isinstance(item, tuple) or len(item) != 2:
+        return False
+    samples, rate = item
+    return isinstance(samples, np.ndarray) and samples.dtype == np.float32 and samples.ndim in (1, 2) and as_number(rate) > 0
+
+
 def _is_pixels(item: Any, ndim: int) -> bool:
+    """Whether an item is colour pixels of so many dimensions."""
     return isinstance(item, np.ndarray) and item.dtype == np.uint8 and item.ndim == ndim and item.shape[-1] == 3
