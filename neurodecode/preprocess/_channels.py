@@ -16,9 +16,9 @@ from neurodecode.data.lazy import read_signal
 from neurodecode.data.validate import check_finite, suggest
 from neurodecode.errors import DataError
 
-DATA_KINDS = ("eeg", "mag", "grad", "ecog", "seeg", "dbs", "ieeg")  # what is decoded
+DATA_KINDS = ("eeg", "mag", "grad", "ecog", "seeg", "dbs")  # what is decoded
 MEG_KINDS = ("mag", "grad")
-IEEG_KINDS = ("ecog", "seeg", "dbs", "ieeg")
+IEEG_KINDS = ("ecog", "seeg", "dbs")
 PERIPHERAL_KINDS = ("eog", "ecg", "emg", "bio", "ref_meg")
 SIGNAL_KINDS = DATA_KINDS + PERIPHERAL_KINDS  # what is filtered; stim, misc and trigger channels never are
 
@@ -110,19 +110,17 @@ def map_signal(
 ) -> NDArray[np.float32]:
     """A copy of the data with `function` applied to some channels, in float64.
 
-    Bad channels that hold NaN stay as they are. Where good channels hold NaN outside of the valid stretches, each stretch is
-    worked on by itself and what lies between them becomes NaN.
+    Where good channels hold NaN outside of the valid stretches, each stretch is worked on by itself and what lies between
+    becomes NaN; so does a stretch in which a bad channel holds NaN.
     """
     stretches = usable_stretches(recording, rows, where)
-    data = np.array(read_signal(recording.data))
-    outside = np.ones(recording.n_times, bool)
+    before = read_signal(recording.data)
+    data = np.array(before)
+    data[rows] = np.nan
     for part in stretches:
-        outside[part] = False
-        usable = rows[np.isfinite(data[rows, part]).all(axis=1)]
+        usable = rows[np.isfinite(before[rows, part]).all(axis=1)]
         if usable.size:
-            data[usable, part] = function(data[usable, part].astype(np.float64))
-    if outside.any():
-        data[np.ix_(rows, outside)] = np.nan
+            data[usable, part] = function(before[usable, part].astype(np.float64))
     return data
 
 
@@ -144,17 +142,17 @@ def line_frequency(recording: Recording) -> float:
     return float(value)
 
 
-def line_harmonics(recording: Recording, freqs: Sequence[float] | None) -> list[float]:
-    """Frequencies in Hz to take out: those given, else the mains frequency and its harmonics below Nyquist."""
+def line_harmonics(recording: Recording, freqs: float | Sequence[float] | None) -> list[float]:
+    """Frequencies in Hz to take out: those given, else the mains frequency and its harmonics that fit below Nyquist."""
     nyquist = recording.sfreq / 2
     if freqs is None:
         line = line_frequency(recording)
-        chosen = [float(f) for f in np.arange(line, nyquist - 1, line)]
+        chosen = [f for f in (line * np.arange(1, nyquist // line + 1)).tolist() if f * (1 + 1 / 400) + 1 < nyquist]
     else:
         chosen = [float(f) for f in np.atleast_1d(np.asarray(freqs, float))]
     wrong = [f for f in chosen if not 0 < f < nyquist]
     if wrong or not chosen:
-        raise DataError(f"frequencies to take out must lie between 0 and {nyquist:g} Hz (half of sfreq), got {wrong or chosen}")
+        raise DataError(f"frequencies to take out must lie between 0 and {nyquist:g} Hz (half of sfreq), got {wrong or freqs}")
     return chosen
 
 

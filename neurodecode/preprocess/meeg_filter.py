@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import logging
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurodecode.data import Recording
-from neurodecode.data.validate import check_positive, require
+from neurodecode.data.clock import nearest_sample, sample_times
+from neurodecode.data.lazy import read_signal
+from neurodecode.data.validate import check_finite, check_positive, require
 from neurodecode.errors import DataError
 from neurodecode.preprocess._channels import (
     IEEG_KINDS,
     MEG_KINDS,
+    REMEDY,
     SIGNAL_KINDS,
+    line_harmonics,
     map_signal,
+    names_of,
     need_rows,
+    pick_rows,
     rows_of_kind,
+    valid_slices,
 )
 
 logger = logging.getLogger(__name__)
@@ -62,6 +70,121 @@ def filter(recording: Recording, l_freq: float | None = 0.1, h_freq: float | Lit
         recording, rows, lambda x: mne.filter.filter_data(x, recording.sfreq, l_freq, high, verbose="error"), "filter"
     )
     return recording.with_step("meeg.filter", {"l_freq": l_freq, "h_freq": high, "method": "zero-phase FIR"}, data=data)
+
+
+def notch(recording: Recording, freqs: float | Sequence[float] | None = None) -> Recording:
+    """Take out single frequencies with zero-phase FIR notches, as `mne.filter.notch_filter` designs them.
+
+    Parameters
+    ----------
+    recording : Recording
+        Any M/EEG or iEEG recording; channels as in `filter`.
+    freqs : float or sequence of float, optional
+        Frequencies in Hz; by default the mains frequency of ``meta["line_freq"]`` and its harmonics below half of sfreq.
+        Each notch is freq / 200 Hz wide.
+
+    Returns
+    -------
+    Recording
+        Same clock, events and channels.
+
+    Raises
+    ------
+    DataError
+        If the mains frequency is not known, a frequency is not below half of sfreq, or a good channel holds NaN in a valid
+        stretch.
+    """
+    mne = require("mne", "filtering", "meeg")
+    rows = need_rows(recording, SIGNAL_KINDS, "notch", good=False)
+    chosen = line_harmonics(recording, freqs)
+    data = map_signal(recording, rows, lambda x: mne.filter.notch_filter(x, recording.sfreq, chosen, verbose="error"), "notch")
+    return recording.with_step("meeg.notch", {"freqs": chosen}, data=data)
+
+
+def resample(recording: Recording, sfreq: float) -> Recording:
+    """Change the sampling rate, with an anti-alias filter (FFT method of `mne.filter.resample`).
+
+    Parameters
+    ----------
+    recording : Recording
+        Any M/EEG or iEEG recording.
+    sfreq : float
+        New rate in Hz.
+
+    Returns
+    -------
+    Recording
+        ``round(n_times * sfreq / old)`` samples. Events and valid stretches keep their times in s. Stim, misc and other
+        channels that are no signal take the value of the nearest old sample, so that trigger codes stay what they are.
+
+    Raises
+    ------
+    DataError
+        If a good channel holds NaN anywhere, or `sfreq` is not above 0.
+    """
+    mne = require("mne", "resampling", "meeg")
+    new = check_positive("sfreq", sfreq)
+    before = read_signal(recording.data)
+    signal = rows_of_kind(recording, SIGNAL_KINDS)
+    good = signal[~recording.channels["bad"].to_numpy()[signal]]
+    check_finite(before[good], names_of(recording, good), "resample", f"{REMEDY} Or crop to a stretch without it")
+    n_times = max(1, round(recording.n_times * new / recording.sfreq))
+    nearest = np.minimum(nearest_sample(sample_times(n_times, new), recording.sfreq), recording.n_times - 1)
+    data = np.array(before[:, nearest])
+    finite = signal[np.isfinite(before[signal]).all(axis=1)]
+    if finite.size:
+        data[finite] = mne.filter.resample(before[finite].astype(np.float64), up=new, down=recording.sfreq, verbose="error")
+    return recording.with_step("meeg.resample", {"sfreq": new, "from": recording.sfreq}, data=data, sfreq=new)
+
+
+class Spectrum(NamedTuple):
+    """Power spectra of some channels."""
+
+    power: NDArray[np.float64]
+    """Power spectral density in unit**2 / Hz, shape (n_channels, n_freqs); NaN for a channel that holds NaN."""
+    freqs: NDArray[np.float64]
+    """Frequencies in Hz, shape (n_freqs,)."""
+    names: list[str]
+    """Channel of each row."""
+
+
+def psd(recording: Recording, *, picks: str | Sequence[str] | None = None, window: float = 2.0) -> Spectrum:
+    """Power spectral density by Welch's method (Hann windows, half overlapping), over the valid stretches.
+
+    Parameters
+    ----------
+    recording : Recording
+        Any M/EEG or iEEG recording.
+    picks : str or sequence of str, optional
+        Channel kinds or names, by default all data channels, bad ones included.
+    window : float
+        Length of a window in s; the resolution is 1 / window Hz. Shortened where every valid stretch is shorter.
+
+    Returns
+    -------
+    Spectrum
+        Power, frequencies and channel names.
+    """
+    rows = pick_rows(recording, picks, "psd", drop_bad=False)
+    stretches = valid_slices(recording)
+    n_window = min(round(check_positive("window", window) * recording.sfreq), max(s.stop - s.start for s in stretches))
+    long_enough = [s for s in stretches if s.stop - s.start >= n_window]
+    before = read_signal(recording.data)
+    powers, weights = [], []
+    for part in long_enough:
+        freqs, power = _welch(before[rows, part], recording.sfreq, n_window)
+        powers.append(power)
+        weights.append(1 + (part.stop - part.start - n_window) // (n_window - n_window // 2))
+    return Spectrum(np.average(powers, axis=0, weights=weights), freqs, names_of(recording, rows))
+
+
+def _welch(signal: NDArray[np.float32], sfreq: float, n_window: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Frequencies and power of each row; a row with NaN gives NaN."""
+    from scipy.signal import welch
+
+    finite = np.all(np.isfinite(signal), axis=1, keepdims=True)
+    freqs, power = welch(np.where(finite, signal, 0).astype(np.float64), sfreq, nperseg=n_window)
+    return freqs, np.where(finite, power, np.nan)
 
 
 def _upper_edge(recording: Recording, h_freq: float | str | None) -> float | None:
