@@ -114,3 +114,10 @@ def _merged(steps: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def as_list(names: str | Sequence[str] | None) -> list[str] | None:
     """One name or several as a list, for the record of a step."""
     return [names] if isinstance(names, str) else None if names is None else list(names)
+
+
+def trial_kinds(events: pd.DataFrame) -> NDArray[Any]:
+    """Trial type of each event as text; one kind for all where the column is missing."""
+    if "trial_type" not in events:
+        return np.full(len(events), "event", object)
+    return events["trial_type"].fillna("n/a").astype(str).to_numpy(object)

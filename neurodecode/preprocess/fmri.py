@@ -1,6 +1,38 @@
 """Preprocessing of fMRI: confounds, cleaning, masks and parcels, block averages, single-trial betas, repeats."""
 
-from neurodecode.preprocess.fmri_blocks import block_average
+from neurodecode.preprocess.fmri_atlas import mask, parcellate, sample_surface
+from neurodecode.preprocess.fmri_blocks import block_average, responses
 from neurodecode.preprocess.fmri_clean import clean
+from neurodecode.preprocess.fmri_confounds import (
+    drop_non_steady_state,
+    framewise_displacement,
+    n_non_steady_state,
+    select_confounds,
+)
+from neurodecode.preprocess.fmri_design import hrf_lag
+from neurodecode.preprocess.fmri_fir import fir
+from neurodecode.preprocess.fmri_glm import betas
+from neurodecode.preprocess.fmri_quality import quality, tsnr
+from neurodecode.preprocess.fmri_repeats import NoiseCeiling, average_repeats, ncsnr, standardise_runs
 
-__all__ = ["block_average", "clean"]
+__all__ = [
+    "NoiseCeiling",
+    "average_repeats",
+    "betas",
+    "block_average",
+    "clean",
+    "drop_non_steady_state",
+    "fir",
+    "framewise_displacement",
+    "hrf_lag",
+    "mask",
+    "n_non_steady_state",
+    "ncsnr",
+    "parcellate",
+    "quality",
+    "responses",
+    "sample_surface",
+    "select_confounds",
+    "standardise_runs",
+    "tsnr",
+]

@@ -1,8 +1,9 @@
-"""Block averages: the mean of the volumes that show the response to a block."""
+"""From BOLD runs to responses: block averages, or single-trial betas where events are short."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +11,59 @@ from numpy.typing import NDArray
 from neurodecode.data import Recording, Responses
 from neurodecode.data.clock import first_sample_from
 from neurodecode.data.lazy import read_signal
+from neurodecode.data.validate import check_option
 from neurodecode.errors import DataError
-from neurodecode.preprocess._runs import Runs, as_list, drop_record, each_run, event_samples, name_of, trials
+from neurodecode.preprocess._runs import Runs, as_list, as_runs, drop_record, each_run, event_samples, name_of, trials
+from neurodecode.preprocess.fmri_glm import betas
 
 NO_VOLUME = "without a volume"
+BLOCK_FROM = 10.0  # s; shorter events overlap in the response and need a model
+
+
+def responses(
+    recordings: Runs,
+    *,
+    method: Literal["auto", "block_average", "lss", "lsa"] = "auto",
+    lag: float = 5.0,
+    trial_types: str | Sequence[str] | None = None,
+    beta_options: Mapping[str, Any] | None = None,
+) -> Responses:
+    """Turn events into responses in the way that suits their length.
+
+    Parameters
+    ----------
+    recordings : Recording or sequence of Recording
+        One run or several of the same channels, with events.
+    method : {"auto", "block_average", "lss", "lsa"}
+        "auto" averages blocks where every event of every run lasts 10 s or more, else it estimates betas by `lss`.
+    lag : float
+        Delay of the response in s, for block averages.
+    trial_types : str or sequence of str, optional
+        Values of the event column ``trial_type`` to keep, by default all events.
+    beta_options : mapping, optional
+        Other arguments of `betas`: ``hrf``, ``high_pass``, ``confounds``, ``noise_model``, ``others``.
+
+    Returns
+    -------
+    Responses
+        Of `block_average` or `betas`; the step ``fmri.responses`` says which and why.
+
+    Raises
+    ------
+    DataError
+        As those two; or if `beta_options` are given while blocks are averaged.
+    """
+    check_option("method", method, ("auto", "block_average", "lss", "lsa"))
+    lengths = np.concatenate([trials(run, trial_types)["duration"] for run in as_runs(recordings)])
+    chosen = method if method != "auto" else "block_average" if lengths.min() >= BLOCK_FROM else "lss"
+    reason = f"events last {lengths.min():g} to {lengths.max():g} s" if method == "auto" else "asked for"
+    if chosen == "block_average":
+        if beta_options:
+            raise DataError(f"{sorted(beta_options)} do not apply to block averages ({reason}): use clean, or method='lss'")
+        made = block_average(recordings, lag=lag, trial_types=trial_types)
+    else:
+        made = betas(recordings, method=chosen, trial_types=trial_types, **(beta_options or {}))
+    return made.with_step("fmri.responses", {"method": chosen, "reason": reason})
 
 
 def block_average(

@@ -94,7 +94,7 @@ def clean(
         "n_constant": int(flat.sum()),
         "notes": _notes(recording, high_pass, detrend),
     }
-    channels = recording.channels.assign(bad=recording.channels["bad"] | flat)
+    channels = recording.channels.assign(bad=recording.channels["bad"].to_numpy() | flat)
     return recording.with_step("fmri.clean", parameters, data=cleaned, channels=channels)
 
 
