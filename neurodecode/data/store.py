@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ from neurodecode.data.recording import Recording
 from neurodecode.data.responses import Responses
 from neurodecode.data.spikes import SpikeTrains
 from neurodecode.data.stimuli import Stimuli
+from neurodecode.data.tsv import read_table, write_table
 from neurodecode.data.validate import suggest
 from neurodecode.errors import CorruptFileError, DataError, FormatError, NeurodecodeError
 
@@ -87,27 +87,62 @@ def load(folder: str | Path, verify: bool = True) -> Any:
     header = read_marker(root)
     check_members(root, header, contents=verify)
     try:
+        _check_layout(root, header)
         return _READERS[header["kind"]](root, header)
-    except (ValueError, KeyError, TypeError, OSError, NeurodecodeError) as error:
-        raise CorruptFileError(root, f"its members do not fit together ({error})", _REMEDY) from error
+    except CorruptFileError:
+        raise
+    except _DAMAGE as error:
+        raise CorruptFileError(root, f"its members do not fit together ({error!r:.200})", _REMEDY) from error
 
 
 _REMEDY = "Write it again from its source, or restore the folder from a backup"
+_DAMAGE = (
+    NeurodecodeError,
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    RecursionError,
+)  # whatever numpy, pandas and the four constructors raise over members that contradict each other
 
 
 def read_marker(root: Path) -> dict[str, Any]:
-    """Read and check ``meta.json`` of a saved object."""
+    """Read and check ``meta.json`` of a saved object.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+
+    Returns
+    -------
+    dict
+        ``format, version, kind, members, tables, meta, ...``.
+
+    Raises
+    ------
+    FormatError
+        If the folder was not written by `save`, or by a newer version.
+    CorruptFileError
+        If the marker was altered.
+    """
     path = root / MARKER
     if not path.is_file():
         raise FormatError(
             root, f"there is no {MARKER}, so this is not a finished neurodecode folder", "Pass a folder written by save()"
         )
     try:
-        header = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+        text = path.read_text(encoding="utf-8")
+        header = json.loads(text)
+    except (ValueError, OSError, RecursionError) as error:
         raise CorruptFileError(path, f"it is not readable JSON ({error})", _REMEDY) from error
-    if not isinstance(header, dict) or header.get("format") != _FORMAT or not isinstance(header.get("members"), dict):
+    if not isinstance(header, dict) or not (header.get("format") == _FORMAT or "seal" in header):
         raise FormatError(path, "it was not written by neurodecode", "Pass a folder written by save()")
+    if text != _marker_text({name: value for name, value in header.items() if name != "seal"}):
+        raise CorruptFileError(path, "its own seal does not match: it was altered", _REMEDY)
     if header.get("version") != _VERSION:
         raise FormatError(path, f"version {header.get('version')!r}, this neurodecode reads {_VERSION}", "Update neurodecode")
     if header.get("kind") not in _READERS:
@@ -116,12 +151,27 @@ def read_marker(root: Path) -> dict[str, Any]:
 
 
 def check_members(root: Path, header: dict[str, Any], *, contents: bool = True) -> None:
-    """Compare every member of a saved folder with its recorded size and, with `contents`, its sha256."""
-    sealed = {k: v for k, v in header.items() if k != "seal"}
-    if contents and header.get("seal") != _seal(sealed):
-        raise CorruptFileError(root / MARKER, "its own seal does not match: it was altered", _REMEDY)
-    for name, expected in header["members"].items():
+    """Compare every member of a saved folder with what was recorded of it.
+
+    Parameters
+    ----------
+    root : Path
+        The folder.
+    header : dict
+        Its marker.
+    contents : bool
+        Compare the sha256 and not only the size.
+
+    Raises
+    ------
+    CorruptFileError
+        Naming the first member that is missing, damaged, or lies outside the folder.
+    """
+    members = header.get("members")
+    for name, expected in members.items() if isinstance(members, dict) else [(str(members), None)]:
         path = root / name
+        if not isinstance(expected, dict) or not _is_inside(name):
+            raise CorruptFileError(root / MARKER, f"{name!r} is no member of a saved folder", _REMEDY)
         if not path.is_file() or path.stat().st_size != expected.get("bytes"):
             got = f"{path.stat().st_size} bytes" if path.is_file() else "nothing"
             raise CorruptFileError(path, f"expected {expected.get('bytes')} bytes, found {got}", _REMEDY)
@@ -129,30 +179,51 @@ def check_members(root: Path, header: dict[str, Any], *, contents: bool = True) 
             raise CorruptFileError(path, "its sha256 differs from the one in meta.json: it was altered or damaged", _REMEDY)
 
 
+def _is_inside(name: str) -> bool:
+    """Whether a member's name is plain parts below the folder, on every operating system."""
+    parts = name.split("/")
+    return not any(part in ("", ".", "..") or "\\" in part or ":" in part for part in parts)
+
+
+def _check_layout(root: Path, header: dict[str, Any]) -> None:
+    """Refuse a marker that lacks, or does not vouch for, a file that the reader of its kind will open."""
+    arrays, tables = _LAYOUTS[header["kind"]]
+    if set(header["tables"]) != set(tables):
+        raise CorruptFileError(root / MARKER, f"expected the tables {list(tables)}, found {list(header['tables'])}", _REMEDY)
+    items = [_item_name(i, header["stimulus_kind"]) for i in range(len(header.get("rates", [])))]
+    for name in [*arrays, *(f"{table}.tsv" for table in tables), *items]:
+        if name not in header["members"]:
+            raise CorruptFileError(root / MARKER, f"it does not list the member {name!r}", _REMEDY)
+
+
 def _digest(path: Path) -> str:
+    """The sha256 of what is on the disk now."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _seal(header: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(header, sort_keys=True).encode()).hexdigest()
+def _marker_text(header: dict[str, Any]) -> str:
+    """The one way a marker is spelled, with the hash of all its other entries as its seal."""
+    seal = hashlib.sha256(json.dumps(header, sort_keys=True).encode()).hexdigest()
+    return json.dumps({**header, "seal": seal}, indent=1, sort_keys=True) + "\n"
 
 
 def _write_marker(root: Path, header: dict[str, Any]) -> None:
+    """Write ``meta.json`` over all the other members."""
     files = sorted(p for p in root.rglob("*") if p.is_file())
     members = {p.relative_to(root).as_posix(): {"bytes": p.stat().st_size, "sha256": _digest(p)} for p in files}
     try:
         complete = json.loads(json.dumps({**jsonable(header), "members": members}, allow_nan=False))
     except (TypeError, ValueError) as error:
         raise DataError(f"meta must hold JSON values only (numbers, texts, lists, mappings): {error}") from error
-    text = json.dumps({**complete, "seal": _seal(complete)}, indent=1, sort_keys=True)
-    (root / MARKER).write_text(text + "\n", encoding="utf-8", newline="\n")
+    (root / MARKER).write_text(_marker_text(complete), encoding="utf-8", newline="\n")
 
 
 # --- members -------------------------------------------------------------------------------------------------------
 
 
 def _write_array(root: Path, name: str, data: Any) -> None:
+    """Write an array, a lazy one in stretches of time."""
     if not isinstance(data, LazySignal):
         np.save(root / name, np.asarray(data), allow_pickle=False)
         return
@@ -164,43 +235,8 @@ def _write_array(root: Path, name: str, data: Any) -> None:
 
 
 def _read_array(root: Path, name: str) -> Any:
+    """Open an array as a memory map."""
     return np.load(root / name, mmap_mode="r", allow_pickle=False)
-
-
-def write_table(path: Path, table: pd.DataFrame) -> dict[str, str]:
-    """Write a table as TSV with ``n/a`` for missing values, and return the type of each column."""
-    types = {str(name): _column_type(table[name], str(name)) for name in table}
-    table.to_csv(path, sep="\t", index=False, na_rep="n/a", lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
-    return types
-
-
-def read_table(path: Path, types: dict[str, str]) -> pd.DataFrame:
-    """Read a table written by `write_table`, every column in the type it had."""
-    raw = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, na_values=["n/a"], skip_blank_lines=False)
-    return pd.DataFrame({name: _typed(raw[name], kind) for name, kind in types.items()}, columns=list(types))
-
-
-def _column_type(column: pd.Series, name: str) -> str:
-    kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else "O"
-    if kind in "biuf":
-        return {"b": "bool", "f": "float", "i": "int", "u": "int"}[kind]
-    values = column.dropna()
-    if not values.map(lambda v: isinstance(v, str)).all():
-        odd = next(v for v in values if not isinstance(v, str))
-        raise DataError(
-            f"column {name!r} mixes texts with {type(odd).__name__} ({odd!r}): use one type, or JSON text, per column"
-        )
-    return "str"
-
-
-def _typed(column: pd.Series, kind: str) -> pd.Series:
-    if kind == "bool":
-        return column.eq("True")
-    if kind == "int":
-        return column.astype(np.int64)
-    if kind == "float":
-        return column.map(float, na_action="ignore").astype(float)
-    return column
 
 
 # --- one writer and one reader per kind ----------------------------------------------------------------------------
@@ -258,10 +294,11 @@ def _write_stimuli(obj: Stimuli, root: Path) -> dict[str, Any]:
     for i, item in enumerate(obj):
         array, rate = item if obj.kind == "audio" else (item, None)
         rates.append(rate)
+        name = _item_name(i, obj.kind)
         if obj.kind == "text":
-            (root / "items" / f"{i:06d}.txt").write_text(array, encoding="utf-8", newline="")
+            _write_item_text(root / name, array)
         else:
-            _write_array(root, f"items/{i:06d}.npy", array)
+            _write_array(root, name, array)
     tables = {"table": write_table(root / "table.tsv", obj.table)}
     return {"tables": tables, "stimulus_kind": obj.kind, "ids": list(obj.ids), "rates": rates}
 
@@ -269,7 +306,20 @@ def _write_stimuli(obj: Stimuli, root: Path) -> dict[str, Any]:
 def _read_stimuli(root: Path, header: dict[str, Any]) -> Stimuli:
     table = read_table(root / "table.tsv", header["tables"]["table"])
     kind = header["stimulus_kind"]
-    return Stimuli(header["ids"], _StoredItems(root / "items", kind, header["rates"]), kind, table)
+    return Stimuli(header["ids"], _StoredItems(root, kind, header["rates"]), kind, table)
+
+
+def _item_name(position: int, kind: str) -> str:
+    """Name of the member that holds an item of `Stimuli`."""
+    return f"items/{position:06d}.{'txt' if kind == 'text' else 'npy'}"
+
+
+def _write_item_text(path: Path, text: str) -> None:
+    """Write a text to the letter: no line end is changed."""
+    try:
+        path.write_bytes(text.encode())
+    except UnicodeEncodeError as error:
+        raise DataError(f"stimulus text {path.stem} cannot be written in UTF-8: {error}") from error
 
 
 class _StoredItems(Sequence[Any]):
@@ -283,10 +333,10 @@ class _StoredItems(Sequence[Any]):
 
     def __getitem__(self, index: Any) -> Any:
         i = range(len(self))[index]
+        path = self._folder / _item_name(i, self._kind)
         if self._kind == "text":
-            with open(self._folder / f"{i:06d}.txt", encoding="utf-8", newline="") as file:
-                return file.read()
-        array = np.load(self._folder / f"{i:06d}.npy", allow_pickle=False)
+            return path.read_bytes().decode()
+        array = np.load(path, allow_pickle=False)
         return (array, self._rates[i]) if self._kind == "audio" else array
 
 
@@ -295,6 +345,13 @@ _WRITERS: dict[str, Callable[[Any, Path], dict[str, Any]]] = {
     "SpikeTrains": _write_spikes,
     "Responses": _write_responses,
     "Stimuli": _write_stimuli,
+}
+_TIMED_TABLES = ("channels", "events", "valid")
+_LAYOUTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # arrays and tables that are always there
+    "Recording": (("data.npy",), _TIMED_TABLES),
+    "SpikeTrains": (("times.npy", "unit.npy"), _TIMED_TABLES),
+    "Responses": (("data.npy",), ("samples", "units")),
+    "Stimuli": ((), ("table",)),
 }
 _READERS: dict[str, Callable[[Path, dict[str, Any]], Storable]] = {
     "Recording": _read_recording,
