@@ -1,4 +1,4 @@
-"""What decoding found: frozen tables of numbers with their chance level, split and remarks; no figures, no methods of analysis."""
+"""What decoding found: frozen tables of numbers with their chance level, split and remarks; no figures and no analysis."""
 
 from __future__ import annotations
 

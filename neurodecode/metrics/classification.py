@@ -35,29 +35,33 @@ def accuracy(true: ArrayLike, predicted: ArrayLike) -> float:
     return float(np.mean(t == p))
 
 
-def balanced_accuracy(true: ArrayLike, predicted: ArrayLike) -> float:
+def balanced_accuracy(true: ArrayLike, predicted: ArrayLike) -> Any:
     """Mean over classes of the share of their samples that was predicted right.
 
     Chance 1 / n_classes whatever the class sizes, best 1. Classes that do not occur in `true` do not count.
 
     Parameters
     ----------
-    true, predicted : array_like of shape (n_samples,)
+    true : array_like of shape (n_samples,)
         Class of each sample.
+    predicted : array_like of shape (n_samples, ...)
+        Predicted classes; further axes are scored one by one.
 
     Returns
     -------
-    float
-        Between 0 and 1.
+    float or array
+        Of shape ``predicted.shape[1:]``, between 0 and 1.
 
     Raises
     ------
     DataError
         If the two differ in length or are empty.
     """
-    t, p = _pair(true, predicted)
-    codes = np.unique(t, return_inverse=True)[1]
-    return float(np.mean(np.bincount(codes, weights=(t == p)) / np.bincount(codes)))
+    t, p = np.asarray(true), np.asarray(predicted)
+    if t.ndim != 1 or p.ndim < 1 or len(p) != len(t) or not len(t):
+        raise DataError(f"true must be (n_samples,) and predicted (n_samples, ...), got shapes {t.shape} and {p.shape}")
+    recalls = [np.mean(p[t == label] == label, axis=0) for label in np.unique(t)]
+    return np.mean(recalls, axis=0)
 
 
 def roc_auc(positive: ArrayLike, scores: ArrayLike) -> Any:

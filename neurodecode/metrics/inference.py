@@ -68,7 +68,7 @@ def maximum_statistic_p_values(scores: ArrayLike, null: ArrayLike) -> NDArray[np
         raise DataError(f"{n_missing[0]} scores and {n_missing[1]} null scores are NaN: leave those columns out")
     largest = np.sort(permuted.max(axis=1))
     reached = len(largest) - np.searchsorted(largest, found - _TIE, side="left")
-    return (1.0 + reached) / (1.0 + len(largest))
+    return np.asarray((1.0 + reached) / (1.0 + len(largest)), np.float64)
 
 
 def within_group_permutation(labels: ArrayLike, groups: ArrayLike, rng: np.random.Generator) -> NDArray[Any]:
