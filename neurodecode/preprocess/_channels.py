@@ -84,12 +84,18 @@ def valid_slices(recording: Recording) -> list[slice]:
     return slices
 
 
+def check_valid(recording: Recording, rows: NDArray[np.intp], where: str) -> None:
+    """Raise `DataError` naming the first of some channels that holds NaN in a valid stretch."""
+    data, names = read_signal(recording.data), names_of(recording, rows)
+    for part in valid_slices(recording):
+        check_finite(data[rows, part], names, where, REMEDY)
+
+
 def valid_signal(recording: Recording, rows: NDArray[np.intp], where: str) -> NDArray[np.float64]:
     """The valid samples of some channels, joined, shape (n_rows, n_valid), checked to be finite."""
     data = read_signal(recording.data)
-    signal = np.concatenate([data[rows, part] for part in valid_slices(recording)], axis=1)
-    check_finite(signal, names_of(recording, rows), where, REMEDY)
-    return signal.astype(np.float64)
+    check_valid(recording, rows, where)
+    return np.concatenate([data[rows, part] for part in valid_slices(recording)], axis=1, dtype=np.float64)
 
 
 def usable_stretches(recording: Recording, rows: NDArray[np.intp], where: str) -> list[slice]:
@@ -101,7 +107,7 @@ def usable_stretches(recording: Recording, rows: NDArray[np.intp], where: str) -
     good = rows[~recording.channels["bad"].to_numpy()[rows]]
     if np.isfinite(data[good]).all():
         return [slice(0, recording.n_times)]
-    valid_signal(recording, good, where)
+    check_valid(recording, good, where)
     return valid_slices(recording)
 
 
@@ -129,6 +135,37 @@ def put_rows(recording: Recording, rows: NDArray[np.intp], signal: NDArray[Any])
     data = np.array(read_signal(recording.data))
     data[rows] = signal
     return data
+
+
+def rows_of_names(recording: Recording, names: Sequence[str], where: str) -> NDArray[np.intp]:
+    """Rows of the named channels, which must all be there and be finite where the recording is valid."""
+    place = {name: i for i, name in enumerate(recording.names)}
+    missing = [name for name in names if name not in place]
+    if missing:
+        raise DataError(
+            f"{where} was fitted on channel {missing[0]!r}, which the recording lacks ({len(missing)} of {len(names)} do)"
+        )
+    rows = np.array([place[name] for name in names], np.intp)
+    check_valid(recording, rows, where)
+    return rows
+
+
+def joined(train: Recording | Sequence[Recording], where: str) -> Recording:
+    """The valid samples of one or more training recordings in one; a channel that is bad in any of them is bad."""
+    parts = [train] if isinstance(train, Recording) else list(train)
+    if not parts:
+        raise DataError(f"{where} needs at least one training recording, got none")
+    first = parts[0]
+    for i, part in enumerate(parts[1:], start=1):
+        if part.names != first.names or part.sfreq != first.sfreq:
+            raise DataError(
+                f"{where}: training recording {i} has {part.n_channels} channels at {part.sfreq:g} Hz, recording 0 has "
+                f"{first.n_channels} at {first.sfreq:g} Hz or other names: pick common channels and resample first"
+            )
+    data = [read_signal(part.data)[:, piece] for part in parts for piece in valid_slices(part)]
+    bad = np.any([part.channels["bad"] for part in parts], axis=0)
+    channels = first.channels.assign(bad=bad)
+    return first.replace(data=np.concatenate(data, axis=1), channels=channels, events=None, valid=None, t0=0.0)
 
 
 def line_frequency(recording: Recording) -> float:

@@ -14,7 +14,7 @@ from neurodecode.data import Recording
 from neurodecode.data.lazy import read_signal
 from neurodecode.data.validate import check_option
 from neurodecode.errors import DataError
-from neurodecode.preprocess._channels import IEEG_KINDS, names_of, need_rows, rows_of_kind, valid_signal
+from neurodecode.preprocess._channels import IEEG_KINDS, check_valid, names_of, need_rows, rows_of_kind
 
 # An optional prefix of the amplifier, the shaft (ends in a letter or a prime), an optional gap, the contact number, an
 # optional "-Ref". A hyphen inside means the name is a pair already.
@@ -168,7 +168,7 @@ def common_average(
 def _contacts(recording: Recording, purpose: str, named: bool = True) -> pd.DataFrame:
     """Good intracranial contacts: row, name, shaft and number, in the order of the recording."""
     rows = need_rows(recording, IEEG_KINDS, purpose)
-    valid_signal(recording, rows, purpose)
+    check_valid(recording, rows, purpose)
     table = shafts(names_of(recording, rows)).assign(row=rows)
     known = table[table["shaft"].notna()]
     twice = known[known.duplicated(["shaft", "number"], keep=False)]

@@ -205,7 +205,7 @@ def line_noise_ratio(recording: Recording, rows: NDArray[np.intp]) -> NDArray[np
     if not peak.any() or line + 1 > recording.sfreq / 2:
         return np.full(len(rows), np.nan)
     level = spectrum.power[:, beside].mean(axis=1)
-    return np.divide(spectrum.power[:, peak].max(axis=1), level, out=np.full(len(rows), np.nan), where=level > 0)
+    return np.asarray(spectrum.power[:, peak].max(axis=1) / np.where(level > 0, level, np.nan))
 
 
 def robust_z(values: NDArray[np.float64], least_spread: float = _LEAST_SPREAD) -> NDArray[np.float64]:
