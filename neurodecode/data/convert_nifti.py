@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurodecode.data.recording import Recording
 from neurodecode.data.responses import Responses
+from neurodecode.data.tables import event_table
 from neurodecode.data.validate import check_columns, check_positive, require
 from neurodecode.errors import DataError
 
@@ -46,7 +47,7 @@ def from_nifti(image: Any, tr: float, mask: Any = None, events: pd.DataFrame | N
     inside = as_mask(mask, image.shape[:3], image.affine)
     data = np.asarray(image.get_fdata(dtype=np.float32))[inside]
     meta = {"modality": "bold", "space": volume_space(image.shape[:3], image.affine)}
-    return Recording(data, 1 / check_positive("tr", tr), voxel_table(inside, image.affine), events, meta=meta)
+    return Recording(data, 1 / check_positive("tr", tr), voxel_table(inside, image.affine), event_table(events), meta=meta)
 
 
 def to_nifti(

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from neurodecode.data import Recording
-from neurodecode.errors import DataError, FormatError
+from neurodecode.errors import DataError
 from neurodecode.io.bids_bold import read_bold
-from neurodecode.io.bids_names import BidsFile, explain_nothing, select, wanted
-from neurodecode.io.bids_search import dataset_root, derivative_names, walk
+from neurodecode.io.bids_names import BidsFile, asked, wanted
+from neurodecode.io.bids_search import find_recordings
 
-_BOLD = (".nii", ".nii.gz", ".func.gii", ".dtseries.nii", ".ptseries.nii")
-_MEEG = {
-    "eeg": (".edf", ".bdf", ".vhdr", ".set", ".cnt"),
-    "ieeg": (".edf", ".bdf", ".vhdr", ".set", ".mefd", ".nwb"),
-    "meg": (".fif", ".ds", ".sqd", ".con", ".kdf", ".raw", ".ave", ".mrk", ".chn", ".dat", ".raw.mhd"),
-}
+__all__ = ["find_recordings", "open_recording", "read_bids", "read_bids_all"]
+
 _VERSIONS = ("space", "res", "den", "desc", "echo", "part", "rec", "proc")  # the same run in another form
 
 
@@ -74,9 +70,9 @@ def read_bids(
     groups = find_recordings(root, derivatives, question)
     if len(groups) > 1:
         raise DataError(
-            f"{len(groups)} recordings match {_asked(question)}: {_listed(groups)}. Narrow it down, or use read_bids_all"
+            f"{len(groups)} recordings match {asked(question)}: {_listed(groups)}. Narrow it down, or use read_bids_all"
         )
-    return _open(groups[0], dataset_root(root), mask, tr)
+    return open_recording(groups[0], root, mask, tr)
 
 
 def read_bids_all(
@@ -129,67 +125,7 @@ def read_bids_all(
     question = wanted(**named, **entities, space=space, desc=desc)
     groups = find_recordings(root, derivatives, question)
     _refuse_versions(groups)
-    return [_open(group, dataset_root(root), mask, tr) for group in groups]
-
-
-def find_recordings(
-    root: str | Path, derivatives: str | Path | None = None, question: Mapping[str, tuple[str, ...]] | None = None
-) -> list[list[BidsFile]]:
-    """Data files of the recordings that match, those of one recording together.
-
-    Parameters
-    ----------
-    root : str or Path
-        Folder of the raw data set.
-    derivatives : str or Path, optional
-        Name of a pipeline, or a folder.
-    question : mapping, optional
-        Accepted labels per entity, as `bids_names.wanted` makes them.
-
-    Returns
-    -------
-    list of list of BidsFile
-        Left and right surface together, and the parts of a split MEG file; at least one recording.
-
-    Raises
-    ------
-    DataError
-        If nothing matches.
-    FormatError
-        If there is no recording at all.
-    """
-    question = question or {}
-    folder = dataset_root(root, derivatives)
-    files = [file for file in walk(folder) if _is_recording(file, question)]
-    if derivatives is not None and "desc" not in question:
-        files = [file for file in files if _is_default(file)]
-    found = select(files, question)
-    if not files:
-        more = derivative_names(folder)
-        remedy = f"Its derivatives are {more}: pass derivatives=" if more else "Expected files like sub-01/func/..._bold.nii.gz"
-        raise FormatError(folder, "this data set holds no recording of BOLD, EEG, MEG or iEEG", remedy)
-    if not found:
-        raise DataError(f"{folder}: no recording matches {_asked(question)}: {explain_nothing(files, question)}")
-    return _grouped(found)
-
-
-def _is_recording(file: BidsFile, question: Mapping[str, tuple[str, ...]]) -> bool:
-    if file.datatype == "func":
-        return file.suffix == "bold" and file.extension in _BOLD
-    return file.suffix == file.datatype and file.extension in _MEEG.get(file.datatype, ())
-
-
-def _is_default(file: BidsFile) -> bool:
-    """Of preprocessed volumes the default is ``desc-preproc``; surfaces and grayordinates of fMRIPrep have no ``desc``."""
-    return file.entities.get("desc", "preproc") == "preproc"
-
-
-def _grouped(files: Iterable[BidsFile]) -> list[list[BidsFile]]:
-    groups: dict[Any, list[BidsFile]] = {}
-    for file in files:
-        key = (file.path.parent, file.without("hemi", "split"), file.extension)
-        groups.setdefault(key, []).append(file)
-    return list(groups.values())
+    return [open_recording(group, root, mask, tr) for group in groups]
 
 
 def _refuse_versions(groups: Sequence[Sequence[BidsFile]]) -> None:
@@ -207,16 +143,38 @@ def _refuse_versions(groups: Sequence[Sequence[BidsFile]]) -> None:
             )
 
 
-def _open(group: Sequence[BidsFile], root: Path, mask: Any, tr: float | None) -> Recording:
+def open_recording(group: Sequence[BidsFile], root: str | Path, mask: Any = None, tr: float | None = None) -> Recording:
+    """Open one recording that `find_recordings` found.
+
+    Parameters
+    ----------
+    group : sequence of BidsFile
+        Its files.
+    root : str or Path
+        Folder of the raw data set.
+    mask : "auto", str, Path, Mask or array of bool of shape (x, y, z), optional
+        As in `read_bids`.
+    tr : float, optional
+        As in `read_bids`.
+
+    Returns
+    -------
+    Recording
+        As of `read_bids`.
+
+    Raises
+    ------
+    DataError
+        If `mask` or `tr` is given for what is not BOLD.
+    """
     if group[0].datatype == "func":
-        return read_bold(group, mask=mask, tr=tr)
+        return read_bold(group, Path(root), mask=mask, tr=tr)
+    if mask is not None or tr is not None:
+        raise DataError(f"mask= and tr= are for BOLD runs, {group[0].path.name} is {group[0].datatype}: leave them out")
     from neurodecode.io.meeg import read_bids_meeg  # MNE loads only for what needs it
 
-    return read_bids_meeg(group[0].root if group[0].root != root else root, group[0].path)
-
-
-def _asked(question: Mapping[str, Sequence[str]]) -> str:
-    return " ".join(f"{key}={'|'.join(labels)}" for key, labels in question.items()) or "this data set"
+    recording: Recording = read_bids_meeg(group[0].root, group[0].path)
+    return recording
 
 
 def _listed(groups: Sequence[Sequence[BidsFile]], most: int = 12) -> str:

@@ -13,21 +13,22 @@ from neurodecode.data import Recording
 from neurodecode.data.hashing import sha256_file
 from neurodecode.errors import DataError, FormatError
 from neurodecode.io.bids_names import BidsFile, same_label, select
-from neurodecode.io.bids_search import bids_file, derivative_names, raw_root, walk
+from neurodecode.io.bids_search import absolute, bids_file, derivative_names, is_derivative, raw_of, walk
 from neurodecode.io.bids_tables import confounds_path, events_path, read_events, read_tsv, sidecar
 from neurodecode.io.fmri import read_cifti, read_gifti, read_nifti
-from neurodecode.io.fmri_meta import read_json
 
 _FROM_RAW = ("RepetitionTime", "VolumeTiming", "SliceTiming")  # a derivative without them was made of a raw run that has them
 
 
-def read_bold(files: Sequence[BidsFile], *, mask: Any = None, tr: float | None = None) -> Recording:
+def read_bold(files: Sequence[BidsFile], home: Path, *, mask: Any = None, tr: float | None = None) -> Recording:
     """Open one BOLD run.
 
     Parameters
     ----------
     files : sequence of BidsFile
         One volume or CIFTI file, or the two surfaces of a run.
+    home : Path
+        Root of the raw data set; paths in ``meta`` are relative to it.
     mask : "auto", str, Path, Mask or array of bool of shape (x, y, z), optional
         Voxels that become channels (volumes only). ``"auto"`` is the ``desc-brain_mask`` of the same space and resolution.
     tr : float, optional
@@ -44,7 +45,7 @@ def read_bold(files: Sequence[BidsFile], *, mask: Any = None, tr: float | None =
         If the files that belong to the run contradict each other; both are named.
     """
     first = files[0]
-    fields, home = bold_sidecar(first), raw_root(first.root) or first.root
+    fields = bold_sidecar(first)
     if first.extension.startswith(".nii"):
         inside = find_mask(first) if isinstance(mask, str) and mask == "auto" else mask
         recording = read_nifti(first.path, mask=inside, tr=tr, sidecar=fields)
@@ -60,7 +61,7 @@ def read_bold(files: Sequence[BidsFile], *, mask: Any = None, tr: float | None =
 
 def bold_sidecar(file: BidsFile) -> dict[str, Any]:
     """Sidecar fields of a BOLD file; timing that a derivative leaves out is taken from its raw run."""
-    fields, home = sidecar(file), raw_root(file.root)
+    fields, home = sidecar(file), raw_of(file)
     if home is None:
         return fields
     raw = sidecar(BidsFile(file.path, home, file.entities, "bold", file.extension, file.datatype))
@@ -89,7 +90,7 @@ def find_mask(file: BidsFile) -> Path:
         If several derivatives have one.
     """
     roots = [file.root, *(file.root / "derivatives" / name for name in derivative_names(file.root))]
-    question = {key: (file.entities[key],) for key in ("sub", "ses") if key in file.entities}
+    question: dict[str, tuple[str, ...]] = {key: (file.entities[key],) for key in ("sub", "ses") if key in file.entities}
     question |= {"suffix": ("mask",), "extension": (".nii.gz", ".nii"), "desc": ("brain",), "datatype": (file.datatype,)}
     masks = [mask for root in roots for mask in select(walk(root, (file.entities["sub"],)), question) if _same_grid(mask, file)]
     if not masks:
@@ -154,13 +155,7 @@ def _check_rows(table: Path, file: BidsFile, n_volumes: int) -> None:
         )
 
 
-def is_derivative(root: Path) -> bool:
-    """Whether a data set calls itself a derivative."""
-    return read_json(root / "dataset_description.json").get("DatasetType") == "derivative" or root.parent.name == "derivatives"
-
-
 def relative(path: Path, home: Path) -> str:
     """Path below the root of the raw data set, or below its own data set where it lies elsewhere."""
-    resolved = path.resolve()
-    base = home.resolve()
-    return resolved.relative_to(base).as_posix() if resolved.is_relative_to(base) else bids_file(path).relative
+    file, base = absolute(path), absolute(home)
+    return file.relative_to(base).as_posix() if file.is_relative_to(base) else bids_file(path).relative

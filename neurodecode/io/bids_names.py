@@ -20,6 +20,7 @@ ENTITIES = (
 )
 DATATYPES = ("func", "eeg", "meg", "ieeg", "beh", "anat", "dwi", "fmap", "perf", "pet", "nirs", "motion", "micr", "mrs", "emg")
 _LONG = {"subject": "sub", "session": "ses", "acquisition": "acq", "resolution": "res", "density": "den", "direction": "dir"}
+_SHORT = {"sub": "subject", "ses": "session"}
 _NUMBERED = frozenset({"run", "echo", "flip", "inv", "split", "chunk"})  # BIDS indices: 1 and 01 are the same
 _PAIR = re.compile(r"([a-zA-Z0-9]+)-([^_\s/\\]+)")
 
@@ -53,6 +54,8 @@ class BidsFile:
         From the first dot of the name on, e.g. ``.nii.gz``.
     datatype : str
         Folder it lies in: func, eeg, meg, ieeg, ...
+    raw : Path, optional
+        Root of the raw data set that a derivative was made of, where events and raw sidecars lie.
     """
 
     path: Path
@@ -61,6 +64,7 @@ class BidsFile:
     suffix: str
     extension: str
     datatype: str
+    raw: Path | None = None
 
     @property
     def relative(self) -> str:
@@ -195,14 +199,20 @@ def explain_nothing(files: Sequence[BidsFile], question: Mapping[str, tuple[str,
         fewer = select(left, {key: labels})
         if not fewer:
             there = sorted({value for file in left if (value := value_of(file, key)) is not None}, key=natural)
-            asked = " or ".join(f"{key}={label!r}" for label in labels)
+            name = _SHORT.get(key, key)
+            asked = " or ".join(f"{name}={label!r}" for label in labels)
             if not there:
-                return f"no file has {asked}: none of the {len(left)} files that match so far has {key}"
+                return f"no file has {asked}: none of the {len(left)} files that match so far has {name}"
             close = difflib.get_close_matches(labels[0], there, n=1)
             hint = f" (did you mean {close[0]!r}?)" if close else ""
             return f"no file has {asked}; there {'is' if len(there) == 1 else 'are'} {', '.join(there)}{hint}"
         left = fewer
     return f"{len(left)} files match"
+
+
+def asked(question: Mapping[str, Sequence[str]]) -> str:
+    """A question in words, e.g. ``subject=01 task=rest``."""
+    return " ".join(f"{_SHORT.get(key, key)}={'|'.join(labels)}" for key, labels in question.items()) or "this data set"
 
 
 def natural(text: str) -> list[tuple[int, str]]:

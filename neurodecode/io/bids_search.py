@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from neurodecode.data.validate import suggest
-from neurodecode.errors import FormatError
-from neurodecode.io.bids_names import DATATYPES, BidsFile, natural, parse_name, same_label, select, wanted
+from neurodecode.errors import DataError, FormatError
+from neurodecode.io.bids_names import (
+    DATATYPES,
+    BidsFile,
+    asked,
+    explain_nothing,
+    natural,
+    parse_name,
+    same_label,
+    select,
+    wanted,
+)
+from neurodecode.io.fmri_meta import read_json
 
 MARKER = "dataset_description.json"
+_BOLD = (".nii", ".nii.gz", ".func.gii", ".dtseries.nii", ".ptseries.nii")
+_MEEG = {
+    "eeg": (".edf", ".bdf", ".vhdr", ".set", ".cnt"),
+    "ieeg": (".edf", ".bdf", ".vhdr", ".set", ".mefd", ".nwb"),
+    "meg": (".fif", ".ds", ".sqd", ".con", ".kdf", ".raw", ".raw.mhd"),
+}
+_PARTS = (".json", ".vmrk", ".eeg", ".fdt")  # sidecars, and files that belong to another one
+_NO_DATA = ("calibration", "crosstalk")  # acq- of the two files beside an Elekta recording
 
 
 def bids_files(
@@ -39,7 +60,8 @@ def bids_files(
         Folder with the ``dataset_description.json``.
     subject, session, task, run, datatype, space, desc, res, hemi, echo, suffix, extension : str, int or list, optional
         What the name must have; a list accepts any of its values. Labels may carry their prefix (``"sub-01"``); run 1 is also
-        run 01. ``space="native"`` stands for names without a space.
+        run 01. ``space="native"`` stands for names without a space. Sidecars (.json) and second files of a recording (.vmrk and
+        .eeg of BrainVision, .fdt of EEGLAB) are listed only where `extension` asks for them.
     derivatives : str or Path, optional
         Name of a pipeline below ``derivatives/``, or a folder; by default the raw data.
     **entities
@@ -60,7 +82,8 @@ def bids_files(
     named = {"subject": subject, "session": session, "datatype": datatype, "task": task, "run": run, "echo": echo, "hemi": hemi}
     image = {"space": space, "res": res, "desc": desc, "suffix": suffix, "extension": extension}
     question = wanted(**named, **entities, **image)
-    return select(walk(dataset_root(root, derivatives), question.get("sub")), question)
+    found = select(walk(dataset_root(root, derivatives), question.get("sub"), Path(root)), question)
+    return found if extension is not None else [file for file in found if file.extension not in _PARTS]
 
 
 def dataset_root(root: str | Path, derivatives: str | Path | None = None) -> Path:
@@ -105,7 +128,22 @@ def derivative_names(root: Path) -> list[str]:
 
 def raw_root(root: Path) -> Path | None:
     """Data set that a derivative lies in; None where it lies in none."""
-    return next((folder for folder in root.resolve().parents if (folder / MARKER).is_file()), None)
+    return next((folder for folder in absolute(root).parents if (folder / MARKER).is_file()), None)
+
+
+def raw_of(file: BidsFile) -> Path | None:
+    """Root of the raw data set that a derivative file belongs to; None for a raw file."""
+    return file.raw or raw_root(file.root)
+
+
+def is_derivative(root: Path) -> bool:
+    """Whether a data set calls itself a derivative, or lies where derivatives lie."""
+    return read_json(root / MARKER).get("DatasetType") == "derivative" or absolute(root).parent.name == "derivatives"
+
+
+def absolute(path: Path) -> Path:
+    """The path from the root of the file system; links stay, because git-annex keeps the content of every file elsewhere."""
+    return Path(os.path.abspath(path))
 
 
 def bids_file(path: str | Path) -> BidsFile:
@@ -126,7 +164,7 @@ def bids_file(path: str | Path) -> BidsFile:
     FormatError
         If the name does not follow BIDS or no data set lies above it.
     """
-    file = Path(path).absolute()
+    file = absolute(Path(path))
     root = next((folder for folder in file.parents if (folder / MARKER).is_file()), None)
     if root is None:
         raise FormatError(path, f"no folder above it has a {MARKER}", "Give a file of a BIDS data set")
@@ -136,8 +174,9 @@ def bids_file(path: str | Path) -> BidsFile:
     return found
 
 
-def walk(root: Path, subjects: tuple[str, ...] | None = None) -> Iterator[BidsFile]:
-    """All files of the subjects of a data set, in natural order of their names."""
+def walk(root: Path, subjects: tuple[str, ...] | None = None, raw: Path | None = None) -> Iterator[BidsFile]:
+    """All files of the subjects of a data set, in natural order of their names; `raw` is the raw data set of a derivative."""
+    raw = None if raw is None or absolute(raw) == absolute(root) else raw
     for subject in _folders(root, "sub-"):
         if subjects is not None and not any(same_label("sub", subject.name[4:], label) for label in subjects):
             continue
@@ -145,7 +184,7 @@ def walk(root: Path, subjects: tuple[str, ...] | None = None) -> Iterator[BidsFi
             for datatype in DATATYPES:
                 folder = session / datatype
                 entries = sorted(folder.iterdir(), key=lambda path: natural(path.name)) if folder.is_dir() else []
-                yield from (file for path in entries if (file := _parsed(path, root)) is not None)
+                yield from (replace(file, raw=raw) for path in entries if (file := _parsed(path, root)) is not None)
 
 
 def _folders(parent: Path, prefix: str) -> list[Path]:
@@ -165,8 +204,72 @@ def _checked(folder: Path) -> Path:
     if not folder.is_dir():
         raise FormatError(folder, "there is no such folder", "Check the path: the root of a BIDS data set was expected")
     candidates = [
-        *(p for p in folder.absolute().parents if (p / MARKER).is_file()),
+        *(p for p in absolute(folder).parents if (p / MARKER).is_file()),
         *(p.parent for p in folder.glob(f"*/{MARKER}")),
     ]
     hint = f"Did you mean {candidates[0]}?" if candidates else f"A BIDS root has a {MARKER} with Name and BIDSVersion"
     raise FormatError(folder, f"this is not the root of a BIDS data set: it has no {MARKER}", hint)
+
+
+def find_recordings(
+    root: str | Path, derivatives: str | Path | None = None, question: Mapping[str, tuple[str, ...]] | None = None
+) -> list[list[BidsFile]]:
+    """Data files of the recordings that match, those of one recording together.
+
+    Parameters
+    ----------
+    root : str or Path
+        Folder of the raw data set.
+    derivatives : str or Path, optional
+        Name of a pipeline, or a folder.
+    question : mapping, optional
+        Accepted labels per entity, as `neurodecode.io.bids_names.wanted` makes them.
+
+    Returns
+    -------
+    list of list of BidsFile
+        Left and right surface together, and the parts of a split MEG file; at least one recording.
+
+    Raises
+    ------
+    DataError
+        If nothing matches.
+    FormatError
+        If there is no recording at all.
+    """
+    question = question or {}
+    folder = dataset_root(root, derivatives)
+    files = [file for file in walk(folder, raw=Path(root)) if _is_recording(file)]
+    if not files:
+        more = derivative_names(folder)
+        remedy = f"Its derivatives are {more}: pass derivatives=" if more else "Expected files like sub-01/func/..._bold.nii.gz"
+        raise FormatError(folder, "this data set holds no recording of BOLD, EEG, MEG or iEEG", remedy)
+    found = select(files, question)
+    if not found:
+        raise DataError(f"{folder}: no recording matches {asked(question)}: {explain_nothing(files, question)}")
+    return _grouped(found if "desc" in question or not is_derivative(folder) else _default(folder, found))
+
+
+def _is_recording(file: BidsFile) -> bool:
+    if file.entities.get("acq") in _NO_DATA:
+        return False
+    if file.datatype == "func":
+        return file.suffix == "bold" and file.extension in _BOLD
+    return file.suffix == file.datatype and file.extension in _MEEG.get(file.datatype, ())
+
+
+def _default(folder: Path, files: list[BidsFile]) -> list[BidsFile]:
+    """Of preprocessed volumes those with ``desc-preproc``; surfaces and grayordinates of fMRIPrep have no ``desc``."""
+    kept = [file for file in files if file.suffix != "bold" or file.entities.get("desc", "preproc") == "preproc"]
+    if not kept:
+        there = ", ".join(sorted({file.entities["desc"] for file in files}))
+        raise DataError(f"{folder}: no BOLD run has desc-preproc, there are desc {there}: pass desc=")
+    return kept
+
+
+def _grouped(files: Iterable[BidsFile]) -> list[list[BidsFile]]:
+    groups: dict[Any, list[BidsFile]] = {}
+    for file in files:
+        key = (file.path.parent, file.without("hemi", "split"), file.extension)
+        groups.setdefault(key, []).append(file)
+    return list(groups.values())

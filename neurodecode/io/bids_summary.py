@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from neurodecode.io.bids import find_recordings
 from neurodecode.io.bids_names import BidsFile, natural
-from neurodecode.io.bids_search import MARKER, dataset_root, derivative_names, walk
+from neurodecode.io.bids_search import MARKER, dataset_root, derivative_names, find_recordings, walk
 from neurodecode.io.bids_tables import read_events
 from neurodecode.io.fmri_meta import read_json
 
@@ -82,10 +81,11 @@ def describe_bids(root: str | Path) -> BidsSummary:
             counts.update(events["trial_type"].dropna().astype(str))
         rows.append(_row(group[0], len(events)))
     table = pd.DataFrame(rows, columns=list(_TABLE))
-    columns = [_labels(table[name]) for name in ("subject", "session", "task", "run", "datatype")]
+    subjects, sessions, tasks, runs, datatypes = (_labels(table[name]) for name in _TABLE[:5])
     kinds = {task: dict(sorted(counts.items())) for task, counts in trial_types.items()}
     derivatives = [_derivative(folder, name) for name in derivative_names(folder)]
-    return BidsSummary(str(description.get("Name", folder.name)), *columns, kinds, derivatives, table)
+    name = str(description.get("Name", folder.name))
+    return BidsSummary(name, subjects, sessions, tasks, runs, datatypes, kinds, derivatives, table)
 
 
 def _recordings(root: Path, derivatives: str | None = None) -> list[list[BidsFile]]:

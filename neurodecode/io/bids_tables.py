@@ -13,7 +13,7 @@ import pandas as pd
 from neurodecode.data import Recording
 from neurodecode.errors import CorruptFileError, DataError, FormatError
 from neurodecode.io.bids_names import BidsFile, BidsName, parse_name, same_label
-from neurodecode.io.bids_search import bids_file, raw_root
+from neurodecode.io.bids_search import bids_file, raw_of, raw_root
 from neurodecode.io.fmri_meta import read_json
 from neurodecode.io.guard import existing_file, reading
 
@@ -80,7 +80,7 @@ def events_path(file: BidsFile | str | Path) -> Path | None:
     if not isinstance(file, BidsFile) and Path(file).name.endswith("events.tsv"):
         return existing_file(file)
     target = as_bids_file(file)
-    roots = [target.root, raw_root(target.root)]
+    roots = [target.root, raw_of(target)]
     found = [path for root in roots if root for path in list(applicable(target, root, "events", ".tsv"))[-1:]]
     return found[0] if found else None
 
@@ -94,7 +94,7 @@ def read_confounds(source: BidsFile | Recording | str | Path, root: str | Path |
         The table itself, a preprocessed data file beside it, or a recording of `read_bids` (whose ``meta["confounds"]`` is then
         looked for below `root`).
     root : str or Path, optional
-        Root of the raw data set; needed for a recording.
+        Root of the raw data set, or of the derivative inside it; needed for a recording.
 
     Returns
     -------
@@ -131,7 +131,8 @@ def _confounds_of_recording(recording: Recording, root: str | Path | None) -> Pa
         )
     if root is None:
         raise DataError(f"root is missing: the table of this recording is {name}, relative to the root of its data set")
-    return existing_file(Path(root) / name)
+    homes = [Path(root), *([raw] if (raw := raw_root(Path(root))) else [])]
+    return existing_file(next((home / name for home in homes if (home / name).is_file()), homes[0] / name))
 
 
 def applicable(file: BidsFile, root: Path, suffix: str, extension: str, desc: str | None = None) -> Iterator[Path]:

@@ -22,6 +22,8 @@ _ALSO = (TypeError, AttributeError, OverflowError, AssertionError, MemoryError)
 def existing_file(path: str | Path) -> Path:
     """Return the path of a file that is there and not empty, or say what is wrong with it."""
     file = Path(path)
+    if file.is_symlink() and not file.exists():
+        raise FormatError(file, "it is a link to content that is not on this machine", "Fetch it, e.g. with `datalad get`")
     if not file.exists():
         near = file.parent if file.parent.is_dir() else None
         where = f"The folder {near} exists, the file does not" if near else f"The folder {file.parent} does not exist either"

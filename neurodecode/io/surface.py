@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from neurodecode.data import LazySignal, Recording
+from neurodecode.data.tables import event_table
 from neurodecode.data.validate import require
 from neurodecode.errors import DataError, FormatError
 from neurodecode.io.bids_names import parse_name
@@ -69,7 +70,7 @@ def read_gifti(
     counts = {s.hemisphere: len(s.data) for s in surfaces}
     space = {"name": space_name(paths[0]), "type": "surface", "n_vertices": counts}
     data = np.concatenate([s.data for s in surfaces])
-    return Recording(data, 1 / when.tr, table, events, when.t0, meta=bold_meta(paths, space, when.notes))
+    return Recording(data, 1 / when.tr, table, event_table(events), when.t0, meta=bold_meta(paths, space, when.notes))
 
 
 class _Surface(NamedTuple):
@@ -197,7 +198,7 @@ def read_cifti(
     table = _grayordinates(target) if kinds[1] == "BrainModelAxis" else _parcels(target)
     signal = LazySignal(_SeriesReader(str(path)), (len(table), series.size))
     meta = bold_meta([path], _cifti_space(target, space_name(path)), when.notes)
-    return Recording(signal, 1 / when.tr, table, events, t0, meta=meta)
+    return Recording(signal, 1 / when.tr, table, event_table(events), t0, meta=meta)
 
 
 class _SeriesReader:

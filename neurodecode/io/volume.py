@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from neurodecode.data import LazySignal, Recording
 from neurodecode.data.convert_nifti import as_mask, volume_space, voxel_table
+from neurodecode.data.tables import event_table
 from neurodecode.errors import FormatError
 from neurodecode.io.fmri_meta import bold_meta, sidecar_beside, space_name
 from neurodecode.io.guard import reading
@@ -88,7 +89,7 @@ def read_nifti(
     inside = as_mask(read_mask(mask) if isinstance(mask, (str, Path)) else mask, file.shape[:3], image.affine)
     signal = LazySignal(VoxelReader(file, inside), (int(inside.sum()), file.shape[3]))
     meta = bold_meta([path], volume_space(file.shape[:3], image.affine, space_name(path)), when.notes)
-    return Recording(signal, 1 / when.tr, voxel_table(inside, image.affine), events, when.t0, meta=meta)
+    return Recording(signal, 1 / when.tr, voxel_table(inside, image.affine), event_table(events), when.t0, meta=meta)
 
 
 def read_mask(path: str | Path, *, threshold: float | None = None) -> Mask:
