@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-_EPS = 1e-9  # an onset that is a whole sample but for rounding stays that sample
+
+def _position(seconds: ArrayLike, sfreq: float, t0: float) -> NDArray[np.float64]:
+    """Times in samples, moved up by what rounding may have cost: an onset that is a whole sample stays that sample."""
+    t = np.asarray(seconds, float)
+    slack = np.maximum(1e-9, 16 * np.finfo(float).eps * (np.abs(t) + abs(t0)) * sfreq)
+    position: NDArray[np.float64] = (t - t0) * sfreq + slack
+    return position
 
 
 def nearest_sample(seconds: ArrayLike, sfreq: float, t0: float = 0.0) -> NDArray[np.int64]:
@@ -25,7 +31,7 @@ def nearest_sample(seconds: ArrayLike, sfreq: float, t0: float = 0.0) -> NDArray
     NDArray[np.int64]
         Indices, same shape; at most half a sample from the time asked for. They may lie outside the recording.
     """
-    return np.floor((np.asarray(seconds, float) - t0) * sfreq + 0.5 + _EPS).astype(np.int64)
+    return np.floor(_position(seconds, sfreq, t0) + 0.5).astype(np.int64)
 
 
 def first_sample_from(seconds: float, sfreq: float, t0: float = 0.0) -> int:
@@ -47,7 +53,7 @@ def first_sample_from(seconds: float, sfreq: float, t0: float = 0.0) -> int:
     """
     if np.isinf(seconds):
         return int(np.sign(seconds)) * 2**62
-    return int(np.ceil((seconds - t0) * sfreq - _EPS * max(1.0, abs(seconds) * sfreq)))
+    return -int(np.floor(_position(-seconds, sfreq, -t0)))
 
 
 def inside_samples(seconds: ArrayLike, start: int, stop: int, sfreq: float, t0: float = 0.0) -> NDArray[np.bool_]:
@@ -69,9 +75,8 @@ def inside_samples(seconds: ArrayLike, start: int, stop: int, sfreq: float, t0: 
     NDArray[np.bool_]
         Same shape as `seconds`.
     """
-    position = (np.asarray(seconds, float) - t0) * sfreq
-    slack = _EPS * np.maximum(1.0, np.abs(position))
-    inside: NDArray[np.bool_] = (position >= start - slack) & (position < stop - slack)
+    position = _position(seconds, sfreq, t0)
+    inside: NDArray[np.bool_] = (position >= start) & (position < stop)
     return inside
 
 
