@@ -5,6 +5,10 @@ from __future__ import annotations
 import importlib.util
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _EXTRAS = {"fmri": "nilearn", "meeg": "mne", "calcium": "tifffile", "decode": "torch", "bayes": "arviz", "cluster": "distributed"}
 
@@ -35,10 +39,45 @@ def describe(path: Path) -> str:
 
 
 def describe_data_set(root: Path) -> str:
-    """Subjects, tasks, runs, trial types and derivatives of a BIDS folder, and the command to run next."""
-    from neurodecode.io.bids import describe_bids
+    """Describe a BIDS folder.
 
-    return f"{describe_bids(root)}"
+    Parameters
+    ----------
+    root : Path
+        Folder with a ``dataset_description.json``.
+
+    Returns
+    -------
+    str
+        Subjects, tasks, runs, trial types and derivatives, and the command to run next.
+    """
+    from neurodecode.io.bids_summary import describe_bids
+
+    summary = describe_bids(root)
+    table = summary.recordings
+    lines = [f"{summary.name}: {len(table)} recordings of {len(summary.subjects)} subjects ({_shown(summary.subjects)})"]
+    for (task, datatype), runs in table.fillna("n/a").groupby(["task", "datatype"], sort=False):
+        lines.append(f"  task {task} ({datatype}): {len(runs)} runs, {runs['subject'].nunique()} subjects, {runs['n_events'].sum()} events")
+        lines += [f"    {kind}: {n} events" for kind, n in summary.trial_types.get(str(task), {}).items()]
+    for derivative in summary.derivatives:
+        made = f", made by {', '.join(derivative.pipelines)}" if derivative.pipelines else ""
+        spaces = f" in {', '.join(derivative.spaces)}" if derivative.spaces else ""
+        lines.append(f"  derivatives/{derivative.name}: {derivative.n_recordings} recordings{spaces}{made}")
+    return "\n".join([*lines, "next:", *(f"  {command}" for command in _next_commands(root, table))])
+
+
+def _shown(labels: list[str], most: int = 8) -> str:
+    return ", ".join(labels[:most]) + (", ..." if len(labels) > most else "")
+
+
+def _next_commands(root: Path, table: pd.DataFrame) -> list[str]:
+    """One command per kind of recording that a pipeline takes."""
+    pipelines = {"func": "fmri_decoding", "eeg": "meeg_decoding", "meg": "meeg_decoding", "ieeg": "ieeg_quality"}
+    commands = []
+    for datatype, name in pipelines.items():
+        tasks = sorted(table.loc[table["datatype"] == datatype, "task"].dropna().unique())
+        commands += [f"neurodecode run {name} --data {root} --out OUT --set input.tasks=[{task}]" for task in tasks]
+    return commands
 
 
 def describe_system() -> str:

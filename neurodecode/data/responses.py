@@ -325,7 +325,7 @@ def concatenate(parts: Sequence[Responses]) -> Responses:
     Returns
     -------
     Responses
-        Samples in the order given; `meta` keeps the entries on which all parts agree.
+        Samples in the order given; a unit is bad where any part says so; `meta` keeps the entries on which all parts agree.
 
     Raises
     ------
@@ -345,7 +345,8 @@ def concatenate(parts: Sequence[Responses]) -> Responses:
     data = np.concatenate([np.asarray(part.data) for part in parts])
     samples = pd.concat([part.samples for part in parts], ignore_index=True)
     meta = {k: v for k, v in first.meta.items() if all(p.meta.get(k) == v for p in parts)}
-    return Responses(data, samples, first.units, first.times, meta)
+    units = first.units.assign(bad=np.any([p.units["bad"] for p in parts], axis=0)) if "bad" in first.units else first.units
+    return Responses(data, samples, units, first.times, meta)
 
 
 def _same_times(a: NDArray[np.float64] | None, b: NDArray[np.float64] | None) -> bool:

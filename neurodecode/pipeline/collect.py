@@ -108,7 +108,7 @@ def _notes(statuses: Sequence[ItemStatus], parts: Sequence[Any]) -> list[str]:
 def _common_entities(units: Sequence[Unit]) -> dict[str, str]:
     """Subject, session, task and run as far as all units share them."""
     names = {"sub": "subject", "ses": "session", "task": "task", "run": "run"}
-    values = {key: {unit.file.entities.get(key) for unit in units} for key in names}
+    values = {key: {unit.files[0].entities.get(key) for unit in units} for key in names}
     return {names[key]: found.pop() for key, found in values.items() if len(found) == 1 and None not in found}
 
 

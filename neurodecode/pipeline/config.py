@@ -70,7 +70,7 @@ class Clean(Settings):
 class FMRIResponses(Settings):
     """From a BOLD run to one response per block or trial."""
 
-    method: Literal["auto", "blocks", "lss", "lsa"] = "auto"
+    method: Literal["auto", "block_average", "lss", "lsa"] = "auto"
     lag: float = Field(5.0, ge=0, description="hemodynamic lag of block averages, s")
     trial_types: Labels = None
     hrf: Literal["glover", "spm"] = "glover"
@@ -80,7 +80,7 @@ class Signal(Settings):
     """Cleaning of one M/EEG run."""
 
     l_freq: Positive | None = 0.1
-    h_freq: Positive | None | Literal["auto"] = Field("auto", description="40 Hz, 120 Hz for MEG")
+    h_freq: Positive | Literal["auto"] | None = Field("auto", description="40 Hz, 120 Hz for MEG")
     notch: bool = False
     resample: Positive | None = None
     reference: Literal["average"] | list[str] | None = None
@@ -107,6 +107,7 @@ class Decode(Settings):
     estimator: Literal["logistic", "lda", "ridge"] = "logistic"
     C: Positive = 1.0
     n_features: int | None = Field(None, gt=0)
+    scale: bool = True
     n_permutations: int = Field(199, ge=0)
     permute_labels: int | None = Field(
         None, ge=0, description="control: seed with which the labels are shuffled within runs first"

@@ -46,22 +46,21 @@ def decode_subject(parameters: Mapping[str, Any], folder: Path) -> None:
 
 
 def _decode(responses: Responses, settings: Decode, seed: int, jobs: int) -> dict[str, Any]:
-    from neurodecode.decode import LinearDecoder, generalise_over_time, searchlight, time_resolved
+    from neurodecode import decode
 
-    decoder = LinearDecoder(
-        settings.task, estimator=settings.estimator, C=settings.C, n_features=settings.n_features, random_state=seed
-    )
-    where = {"target": settings.target, "groups": settings.groups}
-    options = {"n_permutations": settings.n_permutations, "jobs": jobs}
-    results: dict[str, Any] = {"decoding": decoder.cross_validate(responses, **where, **options)}
-    simple = LinearDecoder(settings.task, estimator=settings.estimator, C=settings.C, random_state=seed)
+    options: dict[str, Any] = {"estimator": settings.estimator, "C": settings.C, "scale": settings.scale, "random_state": seed}
+    decoder = decode.LinearDecoder(settings.task, n_features=settings.n_features, **options)
+    where: dict[str, Any] = {"target": settings.target, "groups": settings.groups}
+    main = decoder.cross_validate(responses, **where, n_permutations=settings.n_permutations, jobs=jobs)
+    results: dict[str, Any] = {"decoding": main}
+    simple = decode.LinearDecoder(settings.task, **options)
     if settings.time_resolved and responses.times is not None:
-        over_time = {"n_permutations": settings.n_permutations_over_time, "jobs": jobs}
-        results["time course"] = time_resolved(responses, **where, decoder=simple, **over_time)
+        n_permutations = settings.n_permutations_over_time
+        results["time course"] = decode.time_resolved(responses, **where, decoder=simple, n_permutations=n_permutations, jobs=jobs)
     if settings.generalise and responses.times is not None:
-        results["generalisation over time"] = generalise_over_time(responses, **where, decoder=simple)
+        results["generalisation over time"] = decode.generalise_over_time(responses, **where, decoder=simple)
     if settings.searchlight_mm is not None:
-        results["searchlight"] = searchlight(responses, **where, decoder=simple, radius_mm=settings.searchlight_mm)
+        results["searchlight"] = decode.searchlight(responses, **where, decoder=simple, radius_mm=settings.searchlight_mm)
     return results
 
 

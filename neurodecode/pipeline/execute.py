@@ -54,7 +54,7 @@ class SerialExecutor(Executor):
         future: Future[Any] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # an executor hands every error to whoever asks for the result
             future.set_exception(error)
         return future
 

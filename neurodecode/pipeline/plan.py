@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from neurodecode.errors import ConfigError
-from neurodecode.io.bids import BidsFile, bids_files, read_bids_file, unit_inputs
+from neurodecode.io.bids import open_recording
+from neurodecode.io.bids_bold import find_mask
+from neurodecode.io.bids_names import BidsFile, wanted
+from neurodecode.io.bids_search import bids_files, find_recordings
+from neurodecode.io.bids_tables import applicable, confounds_path, events_path
 from neurodecode.pipeline.config import Config, FMRIDecoding, IEEGQuality, MEEGDecoding
 from neurodecode.pipeline.decode import DECODE
 from neurodecode.pipeline.prepare import LOOK, PREPARE_BOLD, PREPARE_MEEG
@@ -29,8 +34,8 @@ class Unit:
     """Label of the subject."""
     source: str
     """The data file, relative to the data set."""
-    file: BidsFile
-    """The data file."""
+    files: tuple[BidsFile, ...]
+    """The data file, or the two of a surface."""
     inputs: dict[str, str]
     """Every file that is read: name relative to the data set -> path."""
     mask: str | None
@@ -57,33 +62,23 @@ def find_units(config: Config, root: Path) -> list[Unit]:
     Raises
     ------
     FormatError
-        If `root` is not a BIDS folder.
+        If `root` is not a BIDS folder, or holds no recording.
+    DataError
+        If nothing in it fits, with what is there.
     ConfigError
-        If nothing in it fits.
+        If a run fits in several spaces or resolutions, or the mask is not there.
     """
-    wanted = config.input
-    derivatives = _derivatives(config, root)
-    files = [
-        file
-        for datatype in _DATATYPES[config.pipeline]
-        for file in bids_files(
-            root,
-            datatype=datatype,
-            derivatives=derivatives,
-            space=wanted.space,
-            desc=wanted.desc or ("preproc" if derivatives else None),
-            res=wanted.res,
-            suffix="bold" if datatype == "func" else datatype,
-        )
-        if _is_wanted(file, wanted)
-    ]
-    if not files:
-        kinds = " or ".join(_DATATYPES[config.pipeline])
-        where = f"{root}" + (f" (derivatives {derivatives})" if derivatives else "")
-        raise ConfigError(
-            f"no {kinds} recording in {where} fits {_stated(wanted)}; `neurodecode info {root}` lists what is there"
-        )
-    return [_unit(config, file, root) for file in files]
+    chosen = config.input
+    names = {"subject": chosen.subjects, "session": chosen.sessions, "task": chosen.tasks, "run": chosen.runs}
+    image = {"space": chosen.space, "desc": chosen.desc, "res": chosen.res}
+    question = wanted(**names, **image, datatype=list(_DATATYPES[config.pipeline]))
+    groups = find_recordings(root, _derivatives(config, root), question)
+    units = [_unit(config, group, root) for group in groups]
+    twice = [name for name, n in Counter(unit.name for unit in units).items() if n > 1]
+    if twice:
+        forms = ", ".join(unit.source for unit in units if unit.name == twice[0])
+        raise ConfigError(f"{twice[0]} is there in several forms ({forms}): choose one with input.space, input.res or input.desc")
+    return units
 
 
 def _derivatives(config: Config, root: Path) -> str | None:
@@ -93,39 +88,35 @@ def _derivatives(config: Config, root: Path) -> str | None:
     return chosen
 
 
-def _is_wanted(file: BidsFile, wanted: Any) -> bool:
-    entities = {"sub": wanted.subjects, "ses": wanted.sessions, "task": wanted.tasks, "run": wanted.runs}
-    return all(labels is None or _matches(file.entities.get(key), key, labels) for key, labels in entities.items())
-
-
-def _matches(value: str | None, key: str, labels: Sequence[str]) -> bool:
-    """Whether a label is among the wanted ones, with or without its prefix and leading zeros."""
-    plain = [str(label).removeprefix(f"{key}-") for label in labels]
-    return value is not None and (value in plain or value.lstrip("0") in [p.lstrip("0") for p in plain if p.isdigit()])
-
-
-def _stated(wanted: Any) -> str:
-    given = {k: v for k, v in wanted.model_dump().items() if v is not None and v != "auto"}
-    return f"input {given}" if given else "this pipeline"
-
-
-def _unit(config: Config, file: BidsFile, root: Path) -> Unit:
+def _unit(config: Config, group: Sequence[BidsFile], root: Path) -> Unit:
+    file = group[0]
     mask = _mask(config, file, root)
-    files = [*unit_inputs(file), *([mask] if mask else [])]
+    files = [*files_of(group), *([mask] if mask else [])]
     inputs = {_relative(path, root): str(path) for path in files}
-    entities = [f"{key}-{file.entities[key]}" for key in ("sub", "ses", "task", "run") if key in file.entities]
+    entities = [f"{key}-{file.entities[key]}" for key in ("sub", "ses", "task", "acq", "run") if key in file.entities]
     folders = [part for part in entities if part.startswith(("sub-", "ses-"))]
     name = "_".join(entities)
-    output = "/".join([*folders, str(file.datatype), f"{name}_desc-prepared_{file.suffix}"])
     return Unit(
         name=name,
         subject=file.entities["sub"],
         source=_relative(file.path, root),
-        file=file,
+        files=tuple(group),
         inputs=inputs,
         mask=None if mask is None else _relative(mask, root),
-        output=output,
+        output="/".join([*folders, file.datatype, f"{name}_desc-prepared_{file.suffix}"]),
     )
+
+
+def files_of(group: Sequence[BidsFile]) -> list[Path]:
+    """Every file that is read for a recording: its data, what lies beside it under the same name, and inherited sidecars."""
+    file = group[0]
+    stem = file.path.name.removesuffix(file.extension).removesuffix(file.suffix)
+    beside = [p for member in group for p in ([member.path] if member.path.is_file() else sorted(member.path.rglob("*")))]
+    beside += sorted(file.path.parent.glob(f"{stem}*"))
+    kinds = [(file.suffix, ".json"), ("events", ".tsv"), ("channels", ".tsv"), ("electrodes", ".tsv"), ("coordsystem", ".json")]
+    inherited = [path for suffix, extension in kinds for path in applicable(file, file.root, suffix, extension)]
+    tables = [path for path in (events_path(file), confounds_path(file) if file.suffix == "bold" else None) if path]
+    return list(dict.fromkeys(path for path in [*beside, *inherited, *tables] if path.is_file()))
 
 
 def _relative(path: Path, root: Path) -> str:
@@ -133,32 +124,33 @@ def _relative(path: Path, root: Path) -> str:
 
 
 def _mask(config: Config, file: BidsFile, root: Path) -> Path | None:
-    """The mask that the configuration names for this run, the one of the run itself first."""
-    if not isinstance(config, FMRIDecoding) or config.mask is None or file.suffix != "bold":
+    """The mask that the configuration names for this run, or the brain mask beside it."""
+    if not isinstance(config, FMRIDecoding) or config.mask is None or not file.extension.startswith(".nii"):
         return None
+    if config.mask.derivatives is None and config.mask.label is None:
+        return find_mask(file)
     folder = config.mask.derivatives or _derivatives(config, root)
-    if folder is None:
-        return None
-    wanted = {"subject": file.entities["sub"], "space": file.entities.get("space"), "res": file.entities.get("res")}
+    same = {"sub": file.entities["sub"], "space": file.entities.get("space"), "res": file.entities.get("res")}
     found = [
-        m
-        for m in bids_files(root, derivatives=folder, suffix="mask", desc=config.mask.desc, **wanted)
-        if m.entities.get("label") == config.mask.label and _belongs(m, file)
+        mask
+        for mask in bids_files(root, derivatives=folder, suffix="mask", desc=config.mask.desc, subject=same["sub"])
+        if mask.entities.get("label") == config.mask.label and _belongs(mask, file, same)
     ]
     if not found:
         raise ConfigError(
-            f"no mask (desc {config.mask.desc!r}, label {config.mask.label!r}) for {file.path.name} in derivatives/{folder}: "
+            f"no mask (desc {config.mask.desc!r}, label {config.mask.label!r}) fits {file.path.name} in derivatives/{folder}: "
             "set mask=null to use every voxel, or name another mask"
         )
-    return max(found, key=lambda m: len(m.entities)).path
+    return max(found, key=lambda mask: len(mask.entities)).path
 
 
-def _belongs(mask: BidsFile, file: BidsFile) -> bool:
-    """A mask belongs to a run if it does not name another session, task or run."""
-    return all(mask.entities.get(key) in (None, file.entities.get(key)) for key in ("ses", "task", "run"))
+def _belongs(mask: BidsFile, file: BidsFile, same: Mapping[str, str | None]) -> bool:
+    """Whether a mask is on the grid of a run and does not name another session, task or run."""
+    on_grid = all(mask.entities.get(key) == label for key, label in same.items())
+    return on_grid and all(mask.entities.get(key) in (None, file.entities.get(key)) for key in ("ses", "task", "run"))
 
 
-def prepare_items(config: Config, units: Sequence[Unit], out: Path) -> list[Item]:
+def prepare_items(config: Config, units: Sequence[Unit], root: Path, out: Path) -> list[Item]:
     """One item per run."""
     step, blocks = _prepare_step(config)
     parameters = {name: getattr(config, name).model_dump(mode="json") for name in blocks if hasattr(config, name)}
@@ -170,7 +162,7 @@ def prepare_items(config: Config, units: Sequence[Unit], out: Path) -> list[Item
             inputs=unit.inputs,
             parameters={**parameters, **extra, "source": unit.source, "mask": unit.mask},
             output=str(out / unit.output),
-            unkeyed={"file": unit.file, "mask_path": None if unit.mask is None else unit.inputs[unit.mask]},
+            unkeyed={"files": unit.files, "root": str(root), "mask_path": None if unit.mask is None else unit.inputs[unit.mask]},
         )
         for unit in units
     ]
@@ -206,7 +198,7 @@ def subject_items(config: Config, units: Sequence[Unit], out: Path, *, jobs: int
                 step=DECODE,
                 inputs={unit.name: str(out / unit.output / "responses" / "meta.json") for unit in own},
                 parameters=parameters,
-                output=str(out / f"sub-{subject}" / f"sub-{subject}_desc-decoded_{own[0].file.suffix}"),
+                output=str(out / f"sub-{subject}" / f"sub-{subject}_desc-decoded_{own[0].files[0].suffix}"),
                 unkeyed={"prepared": [str(out / unit.output) for unit in own], "jobs": inner},
             )
         )
@@ -224,15 +216,14 @@ def check_compute(config: Config) -> None:
         )
 
 
-def jobs_within(config: Config, units: Sequence[Unit], jobs: int) -> int:
+def jobs_within(config: Config, units: Sequence[Unit], root: Path, jobs: int) -> int:
     """The number of jobs that fit into ``compute.max_memory``, or an error if not even one does."""
     if config.compute.max_memory is None:
         return jobs
     text = config.compute.max_memory.replace(" ", "")
     limit = float(text[:-2]) * _BYTES[text[-2:]]
-    largest = max(read_bids_file(unit.file).data.nbytes for unit in units) * _NEED
+    largest = max(open_recording(unit.files, root).data.nbytes for unit in units) * _NEED
     if largest > limit:
-        raise ConfigError(
-            f"compute.max_memory: one run needs about {largest / 1e9:.2f} GB, got {config.compute.max_memory}; allow more, or use a mask"
-        )
+        need = f"one run needs about {largest / 1e9:.2f} GB"
+        raise ConfigError(f"compute.max_memory: {need}, got {config.compute.max_memory}; allow more, or use a mask")
     return max(1, min(jobs, int(limit // largest)))

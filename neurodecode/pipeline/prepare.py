@@ -22,39 +22,59 @@ def prepare_bold(parameters: Mapping[str, Any], folder: Path) -> None:
     Parameters
     ----------
     parameters : mapping
-        ``file``, ``mask_path``, ``clean`` and ``responses``.
+        ``files``, ``root``, ``mask_path``, ``clean`` and ``responses``.
     folder : Path
         Where ``responses/`` and the report's data go.
     """
     from neurodecode.io import read_confounds
-    from neurodecode.io.bids import read_bids_file
+    from neurodecode.io.bids import open_recording
     from neurodecode.preprocess import fmri
 
     clean, wanted = Clean(**parameters["clean"]), FMRIResponses(**parameters["responses"])
-    recording = read_bids_file(parameters["file"], mask=parameters["mask_path"]).load()
+    recording = open_recording(parameters["files"], parameters["root"], mask=parameters["mask_path"]).load()
     _check_target(recording, parameters)
     _write_signal_hash(recording, folder)
-    table = read_confounds(recording, parameters["file"].root) if recording.meta.get("confounds") else None
+    table = read_confounds(parameters["files"][0]) if recording.meta.get("confounds") else None
     quality = fmri.quality(recording, table)
     chosen = None
     if clean.confounds is not None:
         if table is None:
-            raise DataError(
-                f"{parameters['source']}: no confounds table beside it for clean.confounds={clean.confounds!r}; set it to null"
-            )
+            raise DataError(f"{parameters['source']}: no confounds table for clean.confounds={clean.confounds!r}; set it to null")
         recording, table = fmri.drop_non_steady_state(recording, table)
         chosen = fmri.select_confounds(table, clean.confounds)
-    options = clean.model_dump(exclude={"confounds"})
-    cleaned = fmri.clean(recording, confounds=chosen, **options)
-    responses = _bold_responses(cleaned, wanted)
+    responses = bold_responses(recording, chosen, clean, wanted)
     _write(folder, parameters, recording, responses, {"Motion and signal": quality})
 
 
-def _bold_responses(recording: Recording, wanted: FMRIResponses) -> Responses:
+def bold_responses(recording: Recording, confounds: pd.DataFrame | None, clean: Clean, wanted: FMRIResponses) -> Responses:
+    """Clean and average blocks, or estimate single-trial betas in one model with drifts and confounds.
+
+    Parameters
+    ----------
+    recording : Recording
+        One BOLD run.
+    confounds : DataFrame, optional
+        Chosen confounds, one row per volume.
+    clean : Clean
+        Denoising.
+    wanted : FMRIResponses
+        Kind of responses.
+
+    Returns
+    -------
+    Responses
+        One sample per block or trial.
+    """
     from neurodecode.preprocess import fmri
 
-    events = _keep_types(recording, wanted.trial_types)
-    return fmri.responses(events, method=wanted.method, lag=wanted.lag, hrf=wanted.hrf)
+    run = _keep_types(recording, wanted.trial_types)
+    options = clean.model_dump(exclude={"confounds"}) | {"detrend": clean.detrend or False}
+    blocks = wanted.method == "block_average" or (wanted.method == "auto" and run.events["duration"].min() >= fmri.BLOCK_FROM)
+    if blocks:
+        return fmri.responses(fmri.clean(run, confounds=confounds, **options), method="block_average", lag=wanted.lag)
+    scaled = fmri.clean(run, **{**options, "high_pass": None, "low_pass": None})  # drifts and confounds leave in the model
+    model = {"hrf": wanted.hrf, "high_pass": clean.high_pass, "confounds": confounds}
+    return fmri.responses(scaled, method="lss" if wanted.method == "auto" else wanted.method, beta_options=model)
 
 
 def prepare_meeg(parameters: Mapping[str, Any], folder: Path) -> None:
@@ -63,15 +83,15 @@ def prepare_meeg(parameters: Mapping[str, Any], folder: Path) -> None:
     Parameters
     ----------
     parameters : mapping
-        ``file``, ``signal`` and ``epochs``.
+        ``files``, ``root``, ``signal`` and ``epochs``.
     folder : Path
         Where ``responses/`` and the report's data go.
     """
-    from neurodecode.io.bids import read_bids_file
+    from neurodecode.io.bids import open_recording
     from neurodecode.preprocess import meeg
 
     signal, wanted = Signal(**parameters["signal"]), Epochs(**parameters["epochs"])
-    recording = read_bids_file(parameters["file"]).load()
+    recording = open_recording(parameters["files"], parameters["root"]).load()
     _check_target(recording, parameters)
     _write_signal_hash(recording, folder)
     quality = meeg.quality(recording)
@@ -83,6 +103,7 @@ def prepare_meeg(parameters: Mapping[str, Any], folder: Path) -> None:
         wanted.baseline,
         trial_types=wanted.trial_types,
         reject_peak_to_peak=wanted.reject_peak_to_peak,
+        drop_bad=signal.bad_channels != "keep",
     )
     _write(folder, parameters, recording, responses, {"Channels": quality}, _spectra(recording))
 
@@ -111,14 +132,14 @@ def look_at_ieeg(parameters: Mapping[str, Any], folder: Path) -> None:
     Parameters
     ----------
     parameters : mapping
-        ``file``, ``reference``, ``high_gamma`` and ``onset``.
+        ``files``, ``root``, ``reference``, ``high_gamma`` and ``onset``.
     folder : Path
         Where the report's data go.
     """
-    from neurodecode.io.bids import read_bids_file
+    from neurodecode.io.bids import open_recording
     from neurodecode.preprocess import ieeg, meeg
 
-    recording = read_bids_file(parameters["file"]).load()
+    recording = open_recording(parameters["files"], parameters["root"]).load()
     _write_signal_hash(recording, folder)
     contacts = ieeg.mark_flat(recording.pick(kind=["ecog", "seeg", "dbs"]))
     quality = meeg.quality(contacts)
@@ -148,7 +169,8 @@ def _onset_ratios(recording: Recording, wanted: Onset) -> pd.DataFrame:
     if not len(events):
         raise DataError("there is no event to compare band power around: annotate the onset in events.tsv")
     onset = float(events["onset"].iloc[0])
-    return ieeg.band_power_ratio(recording, onset, l_freq=wanted.l_freq, h_freq=wanted.h_freq, after=wanted.after)
+    table = ieeg.band_power_ratio(recording, onset, wanted.l_freq, wanted.h_freq, after=wanted.after)
+    return table.rename(columns={"name": "channel"}).assign(band=f"{wanted.l_freq:g}-{wanted.h_freq:g} Hz")
 
 
 def _keep_types(recording: Recording, trial_types: list[str] | None) -> Recording:

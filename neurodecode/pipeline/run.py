@@ -76,7 +76,7 @@ def plan(config: Config, data: str | Path, out: str | Path) -> list[tuple[str, s
     """
     check_compute(config)
     units = find_units(config, Path(data))
-    items = prepare_items(config, units, Path(out))
+    items = prepare_items(config, units, Path(data), Path(out))
     planned = [(item.name, why_run_item(item) or "skipped: outputs are there and verified") for item in items]
     return planned + [(item.name, "after its runs") for item in subject_items(config, units, Path(out), jobs=1)]
 
@@ -124,10 +124,10 @@ def run_pipeline(
     check_compute(config)
     root, target = Path(data), Path(out)
     units = find_units(config, root)
-    jobs = jobs_within(config, units, jobs)
+    jobs = jobs_within(config, units, root, jobs)
     _describe_output(config, root, target)
     with _executor(executor, min(jobs, len(units))) as pool:
-        prepared = _stage("prepare", prepare_items(config, units, target), pool, on_error, shown)
+        prepared = _stage("prepare", prepare_items(config, units, root, target), pool, on_error, shown)
     kept = [u for u, s in zip(units, prepared, strict=True) if s.state != "failed"]
     _refuse_copies(kept, target)
     items = subject_items(config, kept, target, jobs=jobs)

@@ -1,7 +1,7 @@
 """Preprocessing of fMRI: confounds, cleaning, masks and parcels, block averages, single-trial betas, repeats."""
 
 from neurodecode.preprocess.fmri_atlas import mask, parcellate, sample_surface
-from neurodecode.preprocess.fmri_blocks import block_average, responses
+from neurodecode.preprocess.fmri_blocks import BLOCK_FROM, block_average, responses
 from neurodecode.preprocess.fmri_clean import clean
 from neurodecode.preprocess.fmri_confounds import (
     drop_non_steady_state,
@@ -16,6 +16,7 @@ from neurodecode.preprocess.fmri_quality import quality, tsnr
 from neurodecode.preprocess.fmri_repeats import NoiseCeiling, average_repeats, ncsnr, standardise_runs
 
 __all__ = [
+    "BLOCK_FROM",
     "NoiseCeiling",
     "average_repeats",
     "betas",

@@ -1,0 +1,82 @@
+"""Items on executors."""
+
+import os
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from neurodecode.errors import DataError
+from neurodecode.pipeline.execute import ItemStatus, make_executor, map_items, one_line
+
+
+@dataclass(frozen=True)
+class Job:
+    """A number to work on."""
+
+    name: str
+    number: int
+
+
+def double(job: Job):
+    """Fail for negative numbers, as a step would."""
+    if job.number < 0:
+        raise DataError(f"{job.number} is negative")
+    return "done", str(2 * job.number)
+
+
+def die(job: Job):
+    """Kill the worker, as the operating system does when memory is out."""
+    if job.number == 1:
+        os._exit(9)
+    time.sleep(0.2)
+    return "done", "alive"
+
+
+def bug(job: Job):
+    """An error that is not ours."""
+    raise ZeroDivisionError(job.name)
+
+
+JOBS = [Job(f"job {i}", i) for i in range(5)]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_results_come_in_the_order_of_the_items(jobs: int):
+    with make_executor(jobs) as pool:
+        statuses = map_items(double, JOBS, executor=pool)
+    assert [s.reason for s in statuses] == ["0", "2", "4", "6", "8"]
+    assert all(s.state == "done" and s.seconds >= 0 for s in statuses)
+
+
+def test_every_item_is_reported_once():
+    seen: list[ItemStatus] = []
+    with make_executor(1) as pool:
+        map_items(double, JOBS, executor=pool, report=seen.append)
+    assert sorted(s.name for s in seen) == [job.name for job in JOBS]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_failure_is_one_status_and_the_others_go_on(jobs: int):
+    items = [Job("good", 1), Job("bad", -3), Job("good too", 2)]
+    with make_executor(jobs) as pool:
+        statuses = map_items(double, items, executor=pool, on_error="continue")
+    assert [s.state for s in statuses] == ["done", "failed", "done"]
+    assert statuses[1].reason == "-3 is negative"
+    assert isinstance(statuses[1].error, DataError)
+
+
+def test_a_dead_worker_is_a_failure_with_a_remedy():
+    with make_executor(2) as pool:
+        statuses = map_items(die, [Job("a", 1), Job("b", 2)], executor=pool, on_error="continue")
+    assert any(s.state == "failed" and "max_memory" in s.reason for s in statuses)
+
+
+def test_a_bug_is_not_hidden():
+    with make_executor(1) as pool, pytest.raises(ZeroDivisionError):
+        map_items(bug, JOBS[:1], executor=pool)
+
+
+def test_one_line_never_breaks_and_is_never_empty():
+    assert one_line(ValueError("a\n  b")) == "a b"
+    assert one_line(MemoryError()) == "MemoryError"
