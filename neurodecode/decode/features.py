@@ -13,21 +13,21 @@ def location_and_scale(x: _Floats, scale: bool = True) -> tuple[_Floats, _Floats
 
     Parameters
     ----------
-    x : array of shape (n_samples, n_features)
-        Training features.
+    x : array of shape (..., n_samples, n_features)
+        Training features; leading axes (e.g. times) are treated one by one.
     scale : bool
         Whether to divide by the standard deviation; otherwise all are 1.
 
     Returns
     -------
-    mean, deviation : array of shape (n_features,)
+    mean, deviation : array of shape (..., n_features)
         To subtract, and then to divide by.
     """
-    mean = x.mean(axis=0)
+    mean = x.mean(axis=-2)
     if not scale:
-        return mean, np.ones(x.shape[1])
-    deviation = x.std(axis=0)
-    varies = deviation > 1e-9 * np.max(np.abs(x), axis=0)
+        return mean, np.ones_like(mean)
+    deviation = x.std(axis=-2)
+    varies = deviation > 1e-9 * np.max(np.abs(x), axis=-2)
     return mean, np.where(varies, deviation, 1.0)
 
 

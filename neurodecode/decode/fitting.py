@@ -131,7 +131,7 @@ def fit(training: Training, y: NDArray[np.generic], n_classes: int | None, setti
         path = ridge_path(x, training.groups) if training.path is None else training.path
         coef, intercept, alpha = fit_ridge(path, np.asarray(y, float), np.asarray(settings.alphas, float))
         return Weights(coef[None], np.array([intercept]), columns, alpha)
-    coefs, intercepts = _fit_classes(x, np.asarray(y, np.int64), n_classes, settings)
+    coefs, intercepts = fit_classes(x, np.asarray(y, np.int64), n_classes, settings)
     return Weights(coefs, intercepts, columns, None)
 
 
@@ -188,19 +188,40 @@ def _relevance(x: _Floats, y: NDArray[np.generic], n_classes: int | None) -> _Fl
     return anova_f(x, np.asarray(y, np.int64), n_classes)
 
 
-def _fit_classes(x: _Floats, y: NDArray[np.int64], n_classes: int, settings: FitSettings) -> tuple[_Floats, _Floats]:
-    """Fit the classes that occur; permuted labels may leave a rare class out of a training part."""
+def fit_classes(x: _Floats, y: NDArray[np.int64], n_classes: int, settings: FitSettings) -> tuple[_Floats, _Floats]:
+    """Weights and offsets of a classifier, also where permuted labels left a rare class out of the training part.
+
+    Parameters
+    ----------
+    x : array of shape (n_samples, n_features), or (..., n_samples, n_features) for ``"lda"``
+        Training features.
+    y : array of shape (n_samples,)
+        Classes, 0 to n_classes - 1.
+    n_classes : int
+        Number of classes.
+    settings : FitSettings
+        Parameters.
+
+    Returns
+    -------
+    coef : array of shape (..., n_outputs, n_features)
+        Weights; 0 for a class without samples.
+    intercept : array of shape (..., n_outputs)
+        Offsets; minus infinity for a class without samples.
+    """
     present = np.unique(y)
     k = len(present)
     if k == n_classes:
         return _fit_all_classes(x, y, k, settings)
-    coef, intercept = np.zeros((n_classes, x.shape[1])), np.full(n_classes, -np.inf)
-    intercept[present] = 0.0
+    coef, intercept = np.zeros((*x.shape[:-2], n_classes, x.shape[-1])), np.full((*x.shape[:-2], n_classes), -np.inf)
+    intercept[..., present] = 0.0
     if k > 1:
         part, offset = _fit_all_classes(x, np.searchsorted(present, y), k, settings)
-        coef[present] = part if k > 2 else np.concatenate([-part, part]) / 2
-        intercept[present] = offset if k > 2 else np.concatenate([-offset, offset]) / 2
-    return (coef[1:], np.where(present == 1, 1.0, -1.0)) if n_classes == 2 else (coef, intercept)
+        coef[..., present, :] = part if k > 2 else np.concatenate([-part, part], axis=-2) / 2
+        intercept[..., present] = offset if k > 2 else np.concatenate([-offset, offset], axis=-1) / 2
+    if n_classes == 2:  # one class only: the same decision for every sample
+        return coef[..., 1:, :], np.full((*x.shape[:-2], 1), 1.0 if present[0] else -1.0)
+    return coef, intercept
 
 
 def _fit_all_classes(x: _Floats, y: NDArray[np.int64], n_classes: int, settings: FitSettings) -> tuple[_Floats, _Floats]:

@@ -1,4 +1,4 @@
-"""Permutations over processes, with the same numbers for any number of them."""
+"""Work shared between processes, with the same numbers for any number of them."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from numpy.typing import NDArray
 from neurodecode.errors import DataError
 
 
-def over_permutations(function: Callable[..., Any], n_permutations: int, jobs: int, *arguments: Any) -> NDArray[np.float64]:
-    """Call ``function(*arguments, indices=...)`` on shares of the permutations and join what comes back.
+def over_shares(function: Callable[..., Any], n_items: int, jobs: int, *arguments: Any) -> NDArray[np.float64]:
+    """Call ``function(*arguments, indices=...)`` on shares of the items and join what comes back.
 
     Parameters
     ----------
     function : callable
         Module-level function that returns an array with one row per index.
-    n_permutations : int
-        Number of permutations.
+    n_items : int
+        Number of permutations, spheres, ...; at least 1.
     jobs : int
-        Processes. With more than one, the calling script must be importable
-        (``if __name__ == "__main__":``), as new processes are spawned.
+        Processes. With more than one, the calling script must be importable (``if __name__ == "__main__":``), as new
+        processes are spawned.
     *arguments
         Passed on.
 
     Returns
     -------
-    array of shape (n_permutations, ...)
+    array of shape (n_items, ...)
         In the order of the indices.
 
     Raises
@@ -38,7 +38,7 @@ def over_permutations(function: Callable[..., Any], n_permutations: int, jobs: i
     """
     if jobs < 1:
         raise DataError(f"jobs must be at least 1, got {jobs}")
-    shares = np.array_split(np.arange(n_permutations), min(jobs, n_permutations))
+    shares = np.array_split(np.arange(n_items), min(jobs, n_items))
     if len(shares) == 1:
         return np.asarray(function(*arguments, indices=shares[0]))
     return np.concatenate(_spawned(function, shares, arguments))

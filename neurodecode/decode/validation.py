@@ -23,7 +23,7 @@ from neurodecode.decode.evaluation import (
 )
 from neurodecode.decode.fitting import FitSettings
 from neurodecode.decode.folds import Folds, Target, check_classes, encode_target, make_folds, permutation_blocks, usable_units
-from neurodecode.decode.parallel import over_permutations
+from neurodecode.decode.parallel import over_shares
 from neurodecode.decode.result import DecodingResult
 from neurodecode.errors import DataError
 from neurodecode.metrics import (
@@ -155,7 +155,7 @@ def cross_validate(
     check_permutations(n_permutations)
     with one_thread():
         found = evaluate(problem)
-    null = over_permutations(null_scores, n_permutations, jobs, problem, setup.pooled) if n_permutations else None
+    null = over_shares(null_scores, n_permutations, jobs, problem, setup.pooled) if n_permutations else None
     score = float(overall_score(problem, problem.y, found.outputs, setup.pooled))
     by_fold = fold_scores(problem, problem.y, found.outputs)
     return DecodingResult(
