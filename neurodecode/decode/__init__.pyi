@@ -1,3 +1,4 @@
+from .group import combine_subjects as combine_subjects
 from .linear import LinearDecoder as LinearDecoder
 from .linear import cross_validate_arrays as cross_validate_arrays
 from .result import DecodingResult as DecodingResult
