@@ -1,0 +1,231 @@
+"""Checks of a recording's length against what its own header states, before anything is believed.
+
+Each format that states a length has one check. A reader that infers the length from the size of the file would take a
+truncated recording for a shorter one.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import struct
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from neurodecode.errors import CorruptFileError
+
+_AGAIN = "Copy or download it again and compare its checksum; read_meeg(..., strict=False) reads what is there"
+_BRAINVISION_BYTES = {"INT_16": 2, "UINT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4, "IEEE_FLOAT_64": 8}
+_BLOCK_START, _BLOCK_END = 104, 105  # FIFF tags that open and close a block
+
+
+def check_length(path: Path, kind: str, options: Mapping[str, Any]) -> None:
+    """Raise `CorruptFileError` if a file is shorter or longer than its header states, as far as its format states it.
+
+    Parameters
+    ----------
+    path : Path
+        The file that the user passes.
+    kind : str
+        Its format, as `neurodecode.io.sniff.sniff` names it.
+    options : mapping
+        What the user passes to the reader; options that repair a length switch the check of that length off.
+
+    Raises
+    ------
+    CorruptFileError
+        If the length is wrong; the message has the length stated and the one found.
+    """
+    if kind in _CHECKS and not _REPAIRS.get(kind, set()) & set(options):
+        _CHECKS[kind](path)
+
+
+def _wrong(path: Path, what: str, remedy: str = _AGAIN) -> CorruptFileError:
+    return CorruptFileError(path, what, remedy)
+
+
+# --- EDF and BDF ---------------------------------------------------------------------------------------------------
+
+
+def _check_edf(path: Path) -> None:
+    """Header length + records x bytes per record = file size; -1 records means "not closed", then records must be whole."""
+    fixed, per_record = _edf_header(path)
+    header, n_records = int(fixed[184:192]), int(fixed[236:244])
+    record = sum(per_record.values()) * (3 if fixed[:1] == b"\xff" else 2)
+    found = path.stat().st_size - header
+    if record <= 0 or found < 0:
+        raise _wrong(path, f"its header of {header} bytes states records of {record} bytes, the file has {found + header} bytes")
+    if n_records < 0 and found % record:
+        raise _wrong(path, f"its last record is incomplete: {found % record} of {record} bytes")
+    if n_records >= 0 and found != n_records * record:
+        raise _wrong(path, f"its header states {n_records} records of {record} bytes, there are {found / record:.6g}")
+
+
+def has_mixed_rates(path: Path) -> bool:
+    """Whether the signals of an EDF or BDF file, annotations apart, have different sampling rates."""
+    _, per_record = _edf_header(path)
+    return len({n for (_, label), n in per_record.items() if not label.endswith(b"Annotations")}) > 1
+
+
+def _edf_header(path: Path) -> tuple[bytes, dict[tuple[int, bytes], int]]:
+    """The fixed part of the header, and samples per record by number and label of each signal."""
+    with open(path, "rb") as file:
+        fixed = file.read(256)
+        n_signals = int(fixed[252:256])
+        labels = [file.read(16).strip() for _ in range(n_signals)]
+        file.seek(256 + 216 * n_signals)
+        per_record = {(i, label): int(file.read(8)) for i, label in enumerate(labels)}
+    return fixed, per_record
+
+
+# --- BrainVision ---------------------------------------------------------------------------------------------------
+
+
+def _check_brainvision(path: Path) -> None:
+    """Whole samples of all channels, as many as DataPoints where given, and no marker after the end."""
+    fields = _brainvision_fields(path)
+    if fields.get("dataformat", "BINARY").upper() != "BINARY":
+        return
+    data = _brainvision_part(path, fields, "datafile")
+    frame = int(fields["numberofchannels"]) * _BRAINVISION_BYTES[fields["binaryformat"].upper()]
+    size = data.stat().st_size
+    if size % frame:
+        raise _wrong(path, f"{data.name} has {size} bytes, no multiple of the {frame} bytes of one sample of all channels")
+    stated = int(fields.get("datapoints", size // frame))
+    if stated != size // frame:
+        raise _wrong(path, f"it states {stated} samples, {data.name} holds {size // frame}")
+    if fields.get("markerfile"):
+        _check_markers(path, _brainvision_part(path, fields, "markerfile"), size // frame)
+
+
+def _check_markers(path: Path, markers: Path, n_times: int) -> None:
+    rows = re.findall(r"^Mk\d+=[^,]*,[^,]*,(\d+)", markers.read_text(encoding="latin-1"), flags=re.MULTILINE)
+    last = max(map(int, rows), default=0)
+    if last > n_times:
+        raise _wrong(path, f"{markers.name} has a marker at sample {last}, the data end after {n_times} samples")
+
+
+def brainvision_files(path: Path) -> list[Path]:
+    """Data and marker file that a BrainVision header names, as far as they are there."""
+    fields = _brainvision_fields(path)
+    parts = [path.parent / fields[key].replace("$b", path.stem) for key in ("datafile", "markerfile") if fields.get(key)]
+    return [part.resolve() for part in parts if part.is_file()]
+
+
+def _brainvision_fields(path: Path) -> dict[str, str]:
+    """Key = value lines of a header, keys in lower case, comments left out."""
+    lines = path.read_text(encoding="latin-1").splitlines()
+    pairs = (line.split("=", 1) for line in lines if "=" in line and not line.startswith(";"))
+    return {key.strip().lower(): value.strip() for key, value in pairs}
+
+
+def _brainvision_part(path: Path, fields: Mapping[str, str], key: str) -> Path:
+    """The data or marker file that a header names ($b stands for its own stem)."""
+    part = path.parent / fields[key].replace("$b", path.stem)
+    if not part.is_file():
+        remedy = f"Put {part.name} back beside it, or correct the line {key!r} of the header"
+        raise _wrong(path, f"the file {part.name!r} that it names is missing", remedy)
+    return part
+
+
+# --- Neuroscan CNT -------------------------------------------------------------------------------------------------
+
+
+def _check_cnt(path: Path) -> None:
+    """Data between header and event table = samples x channels x 2 or 4 bytes; the event table is complete."""
+    size = path.stat().st_size
+    if size >= 2e9:
+        return  # the offset of the event table has 32 bits and overflows
+    with open(path, "rb") as file:
+        header = file.read(900)
+        n_channels = struct.unpack_from("<H", header, 370)[0]
+        n_times, table = struct.unpack_from("<i", header, 864)[0], struct.unpack_from("<i", header, 886)[0]
+        file.seek(table)
+        event_bytes = file.read(9)
+    if table > size or (len(event_bytes) == 9 and table + 9 + struct.unpack("<Bii", event_bytes)[1] > size):
+        raise _wrong(path, f"its event table at byte {table} does not fit into the {size} bytes of the file")
+    found = table - 900 - 75 * n_channels
+    if n_times > 0 and found not in (n_times * n_channels * 2, n_times * n_channels * 4):
+        what = f"its header states {n_times} samples of {n_channels} channels, the data part has {found} bytes"
+        remedy = (
+            "If the file is whole, pass data_format='int16' or 'int32' with recompute_n_samples=True and check the amplitudes"
+        )
+        raise _wrong(path, what, remedy)
+
+
+# --- KIT -----------------------------------------------------------------------------------------------------------
+
+
+def _check_kit(path: Path) -> None:
+    """Every block that the directory at the start lists lies inside the file."""
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+        n_blocks = struct.unpack("<4I", file.read(16))[3]
+        entries = [struct.unpack("<4I", file.read(16)) for _ in range(n_blocks - 1)]
+    end = max((offset + width * count for offset, width, _, count in entries if offset), default=0)
+    if end > size:
+        raise _wrong(path, f"its directory lists data up to byte {end}, the file has {size} bytes")
+
+
+# --- FIF -----------------------------------------------------------------------------------------------------------
+
+
+def _check_fif(path: Path) -> None:
+    """The chain of tags reaches its end inside the file, and every block that was opened is closed."""
+    with open(path, "rb") as start:
+        compressed = start.read(2) == b"\x1f\x8b"
+    size = None if compressed else path.stat().st_size
+    opened: Any = gzip.open(path, "rb") if compressed else open(path, "rb")
+    with opened as file:
+        depth = _walk_tags(path, file, size)
+    if depth:
+        raise _wrong(path, f"it ends within its data: {depth} blocks are not closed")
+
+
+def _walk_tags(path: Path, file: Any, size: int | None) -> int:
+    """Follow the tags to the end and return how many blocks are still open."""
+    position = depth = 0
+    while True:
+        file.seek(position)
+        header = file.read(16)
+        if not header:
+            return depth
+        if len(header) < 16:
+            raise _wrong(path, f"it ends within a tag, at byte {position + len(header)}")
+        kind, _, length, following = map(int, struct.unpack(">iIii", header))
+        depth += (kind == _BLOCK_START) - (kind == _BLOCK_END)
+        end = position + 16 + length
+        if length < 0 or (size is not None and end > size):
+            raise _wrong(path, f"the tag at byte {position} states {length} bytes, the file ends after {size}")
+        if following < 0:
+            return depth
+        if 0 < following <= position:
+            raise _wrong(path, f"the tag at byte {position} points back to byte {following}")
+        position = following or end
+
+
+# --- EEGLAB --------------------------------------------------------------------------------------------------------
+
+
+def check_fdt(path: Path, raw: Any) -> None:
+    """Raise `CorruptFileError` unless the .fdt of an EEGLAB file holds 4 bytes per channel and sample."""
+    for data in map(Path, raw.filenames):
+        if data.suffix.lower() == ".fdt":
+            expected, found = 4 * len(raw.ch_names) * raw.n_times, data.stat().st_size
+            if expected != found:
+                what = (
+                    f"it states {raw.n_times} samples of {len(raw.ch_names)} channels, {expected} bytes; {data.name} has {found}"
+                )
+                raise _wrong(path, what)
+
+
+_CHECKS: dict[str, Callable[[Path], None]] = {
+    "edf": _check_edf,
+    "bdf": _check_edf,
+    "brainvision": _check_brainvision,
+    "cnt": _check_cnt,
+    "kit": _check_kit,
+    "fif": _check_fif,
+}
+_REPAIRS = {"cnt": {"data_format", "recompute_n_samples"}}
