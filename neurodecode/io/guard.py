@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import csv
 import struct
 import zlib
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ AGAIN = "Copy or download the file again, and compare its checksum with the one 
 # What gzip, zlib, struct, expat and nibabel raise on bytes that are not what the header says; ImageFileError and the
 # header errors of nibabel are plain Exceptions, so that they are recognised by the module they come from.
 _LOW_LEVEL = (OSError, EOFError, zlib.error, binascii.Error, struct.error, ExpatError, ValueError, KeyError, IndexError)
-_ALSO = (TypeError, AttributeError, OverflowError, AssertionError, MemoryError)
+_ALSO = (TypeError, AttributeError, OverflowError, AssertionError, RecursionError, csv.Error)
 
 
 def existing_file(path: str | Path) -> Path:

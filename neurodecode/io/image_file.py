@@ -24,7 +24,7 @@ class ImageFile(NamedTuple):
     path: str
     """File with the voxels (of a .hdr/.img pair the .img)."""
     shape: tuple[int, ...]
-    """Shape, time last."""
+    """Shape; time is the last axis of a volume and the first of a CIFTI series."""
     dtype: np.dtype[Any]
     """Type on disk."""
     offset: int
@@ -39,21 +39,23 @@ class ImageFile(NamedTuple):
         """Bytes the uncompressed file must have."""
         return self.offset + int(np.prod(self.shape, dtype=object)) * self.dtype.itemsize
 
-    def read(self, start: int, stop: int) -> NDArray[Any]:
-        """Volumes start to stop - 1, shape (x, y, z, stop - start); at the end of a gzip file its checksum is checked."""
+    def read(self, start: int, stop: int, axis: int = -1) -> NDArray[np.float32]:
+        """Values start to stop - 1 along the axis of time; at the end of a gzip file its checksum is checked."""
         fileslice = require("nibabel.fileslice", "reading NIfTI", "fmri").fileslice
         opener = require("nibabel.openers", "reading NIfTI", "fmri").ImageOpener
         scale = require("nibabel.volumeutils", "reading NIfTI", "fmri").apply_read_scaling
-        window = (*[slice(None)] * (len(self.shape) - 1), slice(start, stop))
-        with reading(self.path, f"volumes {start} to {stop - 1} of {self.shape[-1]} cannot be read"), opener(self.path) as file:
-            stored = fileslice(file, window, self.shape, self.dtype, self.offset, order="F")
-            if stop == self.shape[-1]:
+        window = [slice(None)] * len(self.shape)
+        window[axis] = slice(start, stop)
+        what = f"volumes {start} to {stop - 1} of {self.shape[axis]} cannot be read"
+        with reading(self.path, what), opener(self.path) as file:
+            stored = fileslice(file, tuple(window), self.shape, self.dtype, self.offset, order="F")
+            if stop == self.shape[axis]:
                 _drain(file)
             return np.asarray(scale(stored, np.asarray(self.slope), np.asarray(self.inter)), dtype=np.float32)
 
 
 class VoxelReader:
-    """Reads the voxels of a mask between two volumes; goes into a `LazySignal` and travels between processes.
+    """Reads the voxels of a mask in a stretch of time; goes into a `LazySignal` and travels between processes.
 
     Parameters
     ----------
@@ -70,8 +72,7 @@ class VoxelReader:
         """Values of shape (n_voxels, stop - start)."""
         if stop <= start:
             return np.empty((int(self._mask.sum()), 0), np.float32)
-        voxels: NDArray[np.float32] = self._file.read(start, stop)[self._mask]
-        return voxels
+        return self._file.read(start, stop)[self._mask]
 
 
 def open_image(path: str | Path) -> Any:
@@ -92,27 +93,26 @@ def open_image(path: str | Path) -> Any:
     CorruptFileError
         If the header cannot be read, or the file is shorter than it says.
     FormatError
-        If the file is missing.
+        If the file is missing, or an image of another format.
     """
     file = existing_file(path)
     nibabel = require("nibabel", "reading NIfTI", "fmri")
     with reading(file, "it is no image that nibabel can open"):
         image = nibabel.load(file)
-        located = locate(image)
-    check_complete(located)
+    if not isinstance(image, (nibabel.Nifti1Pair, nibabel.Cifti2Image)):
+        remedy = "Use read_gifti" if "Gifti" in type(image).__name__ else "Convert it, e.g. with mri_convert or 3dcopy"
+        raise FormatError(file, f"this is a {type(image).__name__}, expected NIfTI or CIFTI-2", remedy)
+    check_complete(locate(image))
     return image
 
 
 def locate(image: Any) -> ImageFile:
     """Where nibabel finds the voxels of an image that it opened."""
-    proxy = image.dataobj
-    nifti = getattr(image, "nifti_header", image.header)
-    holder = image.file_map["image"].filename
-    n_bytes_shape = tuple(int(n) for n in proxy.shape)
-    if not n_bytes_shape or min(n_bytes_shape) < 1:
-        raise CorruptFileError(holder, f"its header gives the shape {n_bytes_shape}", AGAIN)
-    dtype = np.dtype(proxy.dtype) if hasattr(proxy, "dtype") else nifti.get_data_dtype()
-    return ImageFile(str(holder), n_bytes_shape, dtype, int(proxy.offset), float(proxy.slope), float(proxy.inter))
+    proxy, path = image.dataobj, image.file_map["image"].filename
+    shape = tuple(int(n) for n in proxy.shape)
+    if not shape or min(shape) < 1:
+        raise CorruptFileError(path, f"its header gives the shape {shape}", AGAIN)
+    return ImageFile(str(path), shape, np.dtype(proxy.dtype), int(proxy.offset), float(proxy.slope), float(proxy.inter))
 
 
 def check_complete(file: ImageFile) -> None:
@@ -131,7 +131,7 @@ def check_complete(file: ImageFile) -> None:
     CorruptFileError
         If bytes are missing.
     """
-    path, expected = Path(file.path), file.n_bytes
+    path, expected = existing_file(file.path), file.n_bytes
     if path.suffix.lower() == ".gz":
         got = _unpacked_bytes(path, expected)
     elif path.suffix.lower() in (".bz2", ".zst"):

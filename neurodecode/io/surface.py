@@ -18,7 +18,7 @@ from neurodecode.errors import DataError, FormatError
 from neurodecode.io.bids_names import parse_name
 from neurodecode.io.fmri_meta import bold_meta, sidecar_beside, space_name
 from neurodecode.io.guard import existing_file, reading
-from neurodecode.io.image_file import check_real, locate, open_image
+from neurodecode.io.image_file import ImageFile, check_real, locate, open_image
 from neurodecode.io.timing import Stated, timing
 
 _SERIES_ONLY = "Only time series (func.gii) can be a Recording; labels and shapes are maps"
@@ -196,7 +196,7 @@ def read_cifti(
     when = timing(Path(path), Stated(float(series.step), "sec"), fields, series.size, tr)
     t0 = when.t0 if "StartTime" in fields else when.t0 + float(series.start)
     table = _grayordinates(target) if kinds[1] == "BrainModelAxis" else _parcels(target)
-    signal = LazySignal(_SeriesReader(str(path)), (len(table), series.size))
+    signal = LazySignal(_SeriesReader(locate(image)), (len(table), series.size))
     meta = bold_meta([path], _cifti_space(target, space_name(path)), when.notes)
     return Recording(signal, 1 / when.tr, table, event_table(events), t0, meta=meta)
 
@@ -204,14 +204,12 @@ def read_cifti(
 class _SeriesReader:
     """Reads a stretch of a CIFTI time series; travels between processes."""
 
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, file: ImageFile) -> None:
+        self._file = file
 
     def __call__(self, start: int, stop: int) -> NDArray[np.float32]:
         """Values of shape (n_grayordinates, stop - start)."""
-        image = open_image(self._path)
-        with reading(self._path, f"time points {start} to {stop - 1} of {locate(image).shape[0]} cannot be read"):
-            return np.asarray(image.dataobj[start:stop], dtype=np.float32).T
+        return self._file.read(start, stop, axis=0).T
 
 
 def _grayordinates(axis: Any) -> pd.DataFrame:

@@ -70,7 +70,7 @@ def timing(path: Path, header: Stated, sidecar: Mapping[str, Any], n_volumes: in
     elif sidecar.get("VolumeTiming") is not None:
         return _from_volume_timing(path, sidecar["VolumeTiming"], n_volumes)
     else:
-        return Timing(_from_header(path, header), start_time(path, sidecar, _from_header(path, header)), [])
+        repetition = _from_header(path, header)
     return Timing(repetition, start_time(path, sidecar, repetition), _contradiction(header, repetition))
 
 
@@ -128,7 +128,7 @@ def _from_header(path: Path, header: Stated) -> float:
 
 def _contradiction(header: Stated, tr: float) -> list[str]:
     """A note where the header gives another repetition time; a unit that was left out or mistaken is no contradiction."""
-    if header.value <= 0 or header.unit not in _SECONDS:
+    if not header.value > 0 or header.unit not in _SECONDS:
         return []
     stated = header.value * _SECONDS[header.unit]
     if abs(stated - tr) <= 0.01 * tr:

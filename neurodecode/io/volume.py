@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from neurodecode.data import LazySignal, Recording
 from neurodecode.data.convert_nifti import as_mask, volume_space, voxel_table
 from neurodecode.data.tables import event_table
-from neurodecode.errors import FormatError
+from neurodecode.errors import DataError, FormatError
+from neurodecode.io.bids_tables import read_tsv
 from neurodecode.io.fmri_meta import bold_meta, sidecar_beside, space_name
 from neurodecode.io.guard import reading
 from neurodecode.io.image_file import VoxelReader, check_real, locate, open_image, stated_tr
@@ -86,7 +87,7 @@ def read_nifti(
         )
     fields = sidecar_beside(path) if sidecar is None else sidecar
     when = timing(Path(path), stated_tr(image), fields, file.shape[3], tr)
-    inside = as_mask(read_mask(mask) if isinstance(mask, (str, Path)) else mask, file.shape[:3], image.affine)
+    inside = _inside(path, mask, file.shape[:3], image.affine)
     signal = LazySignal(VoxelReader(file, inside), (int(inside.sum()), file.shape[3]))
     meta = bold_meta([path], volume_space(file.shape[:3], image.affine, space_name(path)), when.notes)
     return Recording(signal, 1 / when.tr, voxel_table(inside, image.affine), event_table(events), when.t0, meta=meta)
@@ -156,12 +157,18 @@ def _open_volume(path: str | Path) -> Any:
     image = open_image(path)
     if type(image).__name__.startswith("Cifti"):
         raise FormatError(path, "this is a CIFTI file of grayordinates", "Use read_cifti")
-    if not hasattr(image.header, "get_xyzt_units"):
-        raise FormatError(
-            path, f"this is a {type(image).__name__}, expected NIfTI", "Convert it, e.g. with mri_convert or 3dcopy"
-        )
     check_real(Path(path), locate(image).dtype)
     return image
+
+
+def _inside(path: str | Path, mask: Any, shape: tuple[int, ...], affine: Any) -> NDArray[np.bool_]:
+    """Voxels of the mask of a run, in a file or not; what does not fit is said with both names."""
+    chosen = read_mask(mask) if isinstance(mask, (str, Path)) else mask
+    try:
+        return as_mask(chosen, shape, affine)
+    except DataError as error:
+        name = mask if isinstance(mask, (str, Path)) else type(mask).__name__
+        raise DataError(f"{path} with mask {name}: {error}") from error
 
 
 def _one_volume(path: str | Path) -> tuple[NDArray[np.float64], Any]:
@@ -170,8 +177,7 @@ def _one_volume(path: str | Path) -> tuple[NDArray[np.float64], Any]:
     shape = tuple(image.shape)
     if len(shape) < 3 or any(n != 1 for n in shape[3:]):
         raise FormatError(path, f"one volume was expected, got shape {shape}", "Use read_nifti for a time series")
-    with reading(path, "its voxels cannot be read"):
-        values = np.asarray(locate(image).read(0, shape[-1]), np.float64).reshape(shape[:3])
+    values = locate(image).read(0, shape[-1]).reshape(shape[:3]).astype(np.float64)
     if np.isnan(values).any():
         raise FormatError(path, f"it holds {int(np.isnan(values).sum())} NaN", "Write zeros outside of the region")
     return values, image
@@ -181,6 +187,6 @@ def _label_names(path: Path) -> dict[int, str]:
     table = path.parent / (path.name.split(".")[0] + ".tsv")
     if not table.is_file():
         return {}
-    with reading(table, "it is no table of labels"):
-        rows = pd.read_csv(table, sep="\t")
+    with reading(table, "it is no table of labels", "It needs the columns index (whole numbers) and name"):
+        rows = read_tsv(table, ("name",))
         return {int(index): str(name) for index, name in zip(rows["index"], rows["name"], strict=True)}
