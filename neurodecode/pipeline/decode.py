@@ -56,7 +56,9 @@ def _decode(responses: Responses, settings: Decode, seed: int, jobs: int) -> dic
     simple = decode.LinearDecoder(settings.task, **options)
     if settings.time_resolved and responses.times is not None:
         n_permutations = settings.n_permutations_over_time
-        results["time course"] = decode.time_resolved(responses, **where, decoder=simple, n_permutations=n_permutations, jobs=jobs)
+        results["time course"] = decode.time_resolved(
+            responses, **where, decoder=simple, n_permutations=n_permutations, jobs=jobs
+        )
     if settings.generalise and responses.times is not None:
         results["generalisation over time"] = decode.generalise_over_time(responses, **where, decoder=simple)
     if settings.searchlight_mm is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -118,18 +118,31 @@ def map_items(
     list of ItemStatus
         In the order of the items; dropped items are missing.
     """
-    futures = {executor.submit(_timed, function, item): i for i, item in enumerate(items)}
     statuses: dict[int, ItemStatus] = {}
-    for future in as_completed(futures):
-        if future.cancelled():
-            continue
-        i = futures[future]
+    finished = _finished(executor, function, items)
+    for i, future in finished:
         statuses[i] = _status(items[i].name, future)
         report(statuses[i])
         if statuses[i].state == "failed" and on_error == "abort":
-            for other in futures:
-                other.cancel()
+            finished.close()
+            break
     return [statuses[i] for i in sorted(statuses)]
+
+
+def _finished(
+    executor: Executor, function: Callable[..., Any], items: Sequence[Any]
+) -> Generator[tuple[int, Future[Any]], None, None]:
+    """Position and future of each item as it is finished; closing it drops the items that have not begun."""
+    if isinstance(executor, SerialExecutor):  # it runs an item when it is submitted: one at a time
+        yield from ((i, executor.submit(_timed, function, item)) for i, item in enumerate(items))
+        return
+    futures = {executor.submit(_timed, function, item): i for i, item in enumerate(items)}
+    try:
+        for future in as_completed(futures):
+            yield futures[future], future
+    finally:
+        for future in futures:
+            future.cancel()
 
 
 def _timed(function: Callable[[Any], tuple[State, str]], item: Any) -> tuple[State, str, float, BaseException | None]:

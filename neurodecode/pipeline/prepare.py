@@ -170,6 +170,7 @@ def _onset_ratios(recording: Recording, wanted: Onset) -> pd.DataFrame:
         raise DataError("there is no event to compare band power around: annotate the onset in events.tsv")
     onset = float(events["onset"].iloc[0])
     table = ieeg.band_power_ratio(recording, onset, wanted.l_freq, wanted.h_freq, after=wanted.after)
+    table = table.sort_values("ratio", ascending=False, kind="stable", ignore_index=True)
     return table.rename(columns={"name": "channel"}).assign(band=f"{wanted.l_freq:g}-{wanted.h_freq:g} Hz")
 
 
@@ -202,8 +203,8 @@ def _write_signal_hash(recording: Recording, folder: Path) -> None:
 def _spectra(recording: Recording) -> tuple[Any, Any, list[str]]:
     from neurodecode.preprocess import meeg
 
-    freqs, power, names = meeg.psd(recording)
-    return freqs, power, names
+    spectrum = meeg.psd(recording)
+    return spectrum.freqs, spectrum.power, spectrum.names
 
 
 def _write(
