@@ -31,10 +31,10 @@ def pearson_r(true: ArrayLike, predicted: ArrayLike) -> Any:
         If numbers of samples differ or are below 2.
     """
     t, p = _pair(true, predicted)
+    size = len(t) * np.max(np.abs(t), axis=0) * np.max(np.abs(p), axis=0)
     t, p = t - t.mean(axis=0), p - p.mean(axis=0)
     norm = np.sqrt(np.sum(t**2, axis=0) * np.sum(p**2, axis=0))
-    scale = _magnitude(true) * _magnitude(predicted)
-    defined = norm > 1e-12 * scale  # below, what varies is rounding
+    defined = norm > 1e-12 * size  # below, what varies is rounding
     return np.where(defined, np.sum(t * p, axis=0) / np.where(defined, norm, 1.0), np.nan)[()]
 
 
@@ -62,7 +62,8 @@ def r2_score(true: ArrayLike, predicted: ArrayLike) -> Any:
     t, p = _pair(true, predicted)
     total = np.sum((t - t.mean(axis=0)) ** 2, axis=0)
     left = np.sum((t - p) ** 2, axis=0)
-    return np.where(total > 0, 1 - left / np.where(total > 0, total, 1.0), np.nan)[()]
+    varies = np.ptp(t, axis=0) > 0
+    return np.where(varies, 1 - left / np.where(varies, total, 1.0), np.nan)[()]
 
 
 def _pair(true: ArrayLike, predicted: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -73,8 +74,3 @@ def _pair(true: ArrayLike, predicted: ArrayLike) -> tuple[NDArray[np.float64], N
     t = t.reshape(t.shape + (1,) * extra) if extra > 0 else t
     p = p.reshape(p.shape + (1,) * -extra) if extra < 0 else p
     return t, p
-
-
-def _magnitude(values: ArrayLike) -> float:
-    array = np.asarray(values, float)
-    return float(np.sqrt(len(array)) * max(np.max(np.abs(array)), np.finfo(float).tiny))
