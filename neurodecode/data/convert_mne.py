@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from inspect import signature
 from typing import Any
 
@@ -105,12 +106,10 @@ def with_montage(obj: Recording | Responses, name: str) -> Any:
         If the montage is unknown or has none of the channels.
     """
     mne = require("mne", "standard montages", "meeg")
-    known = mne.channels.get_builtin_montages()
-    if name not in known:
-        raise DataError(f"montage {name!r} is unknown: {suggest(name, known)}")
+    builtin = _builtin_name(name, mne.channels.get_builtin_montages())
     member = "channels" if isinstance(obj, Recording) else "units"
     table = getattr(obj, member)
-    montage = mne.channels.make_standard_montage(name)
+    montage = mne.channels.make_standard_montage(builtin)
     spelled = {standard.lower(): standard for standard in montage.ch_names}
     found = [str(channel) for channel in table["name"] if str(channel).lower() in spelled]
     if not found:
@@ -120,6 +119,15 @@ def with_montage(obj: Recording | Responses, name: str) -> Any:
     meta = {"space": {**obj.meta.get("space", {}), "name": "head", "type": "sensors"}}
     placed = obj.replace(**{member: with_positions(table, places)}, meta={**obj.meta, **meta})
     return placed.with_step("montage", {"name": name, "channels": len(found)})
+
+
+def _builtin_name(name: str, known: Sequence[str]) -> str:
+    """The name a montage has in this version of MNE: "standard_1020" and "colin27_1020" are one montage."""
+    spellings = (name, name.replace("standard_", "colin27_"), name.replace("colin27_", "standard_"))
+    found = [spelling for spelling in spellings if spelling in known]
+    if not found:
+        raise DataError(f"montage {name!r} is unknown: {suggest(name, ['standard_1020', 'standard_1005', *known])}")
+    return found[0]
 
 
 def modality_of(kinds: Any) -> str | None:
@@ -183,9 +191,17 @@ def _unusable(events: pd.DataFrame) -> Intervals:
 
 def _to_raw(recording: Recording) -> Any:
     mne = require("mne", "converting to M/EEG objects", "meeg")
-    info = json_to_info(recording.channels, recording.sfreq, recording.meta.get("mne_info"))
+    info = json_to_info(_in_meters(recording.channels, recording.meta), recording.sfreq, recording.meta.get("mne_info"))
     raw = mne.io.RawArray(np.asarray(read_signal(recording.data), np.float64), info, verbose="error")
     return raw.set_annotations(_annotations(recording), emit_warning=False)
+
+
+def _in_meters(table: pd.DataFrame, meta: Mapping[str, Any]) -> pd.DataFrame:
+    """The table with positions in m: contacts in template spaces are in mm with us, in MNE everything is in m."""
+    space = meta.get("space") or {}
+    if space.get("unit") != "mm":
+        return table
+    return table.assign(**{axis: table[axis] * 1e-3 for axis in "xyz" if axis in table})
 
 
 def _annotations(recording: Recording) -> Any:
@@ -242,7 +258,7 @@ def _to_epochs(responses: Responses) -> Any:
     events = np.column_stack([_event_samples(responses, sfreq), np.zeros_like(codes), codes])
     return mne.EpochsArray(
         np.asarray(responses.data, np.float64),
-        json_to_info(responses.units, sfreq, stored),
+        json_to_info(_in_meters(responses.units, responses.meta), sfreq, stored),
         events=events,
         tmin=float(times[0]),
         event_id=event_id,

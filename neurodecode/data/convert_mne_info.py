@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from neurodecode.data.hashing import jsonable
+from neurodecode.data.tables import fill_defaults
 from neurodecode.data.validate import require
 from neurodecode.errors import DataError
 
@@ -111,19 +112,20 @@ def json_to_info(channels: pd.DataFrame, sfreq: float, stored: Mapping[str, Any]
         If MNE does not know the kind of a channel.
     """
     mne = require("mne", "converting to M/EEG objects", "meeg")
+    channels = fill_defaults(channels, {"kind": "misc", "bad": False})
     info = _plain_info(channels, sfreq)
     if stored and hasattr(mne.Info, "from_json_dict"):
         info = mne.Info.from_json_dict(_merged(info.to_json_dict(), stored, channels["kind"].tolist()))
     for channel, kind, place in zip(info["chs"], channels["kind"], _table_positions(channels), strict=True):
         if kind not in _MEG and np.isfinite(place).all():
             channel["loc"][:3] = place
-    info["bads"] = channels.loc[channels["bad"], "name"].tolist() if "bad" in channels else []
+    info["bads"] = channels.loc[channels["bad"].astype(bool), "name"].tolist()
     return info
 
 
 def _plain_info(channels: pd.DataFrame, sfreq: float) -> Any:
     mne = require("mne", "converting to M/EEG objects", "meeg")
-    kinds = channels["kind"].tolist() if "kind" in channels else ["misc"] * len(channels)
+    kinds = channels["kind"].tolist()
     try:
         return mne.create_info(channels["name"].tolist(), sfreq, kinds, verbose="error")
     except (KeyError, ValueError) as error:

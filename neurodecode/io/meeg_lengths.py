@@ -100,8 +100,15 @@ def _check_brainvision(path: Path) -> None:
 
 
 def _check_markers(path: Path, markers: Path, n_times: int) -> None:
-    rows = re.findall(r"^Mk\d+=[^,]*,[^,]*,(\d+)", markers.read_text(encoding="latin-1"), flags=re.MULTILINE)
-    last = max(map(int, rows), default=0)
+    """The list of markers is there, each has its five fields, and none comes after the end."""
+    text = markers.read_text(encoding="latin-1")
+    if "[Marker Infos]" not in text or text.rsplit("\n", 1)[-1].startswith(";"):
+        raise _wrong(path, f"{markers.name} ends before its list of markers, after {len(text)} characters")
+    rows = [line.split("=", 1)[1].split(",") for line in text.splitlines() if re.match(r"Mk\d+=", line)]
+    for row in rows:
+        if len(row) < 5:
+            raise _wrong(path, f"{markers.name} has the incomplete marker {','.join(row)!r}")
+    last = max((int(row[2]) for row in rows), default=0)
     if last > n_times:
         raise _wrong(path, f"{markers.name} has a marker at sample {last}, the data end after {n_times} samples")
 
@@ -176,8 +183,8 @@ def _check_fif(path: Path) -> None:
     with open(path, "rb") as start:
         compressed = start.read(2) == b"\x1f\x8b"
     size = None if compressed else path.stat().st_size
-    opened: Any = gzip.open(path, "rb") if compressed else open(path, "rb")
-    with opened as file:
+    opener: Any = gzip.open if compressed else open
+    with opener(path, "rb") as file:
         depth = _walk_tags(path, file, size)
     if depth:
         raise _wrong(path, f"it ends within its data: {depth} blocks are not closed")

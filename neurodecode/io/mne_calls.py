@@ -13,8 +13,8 @@ import numpy as np
 
 from neurodecode.data import LazySignal
 from neurodecode.data.validate import suggest
-from neurodecode.errors import CorruptFileError, DataError, FormatError
-from neurodecode.io.guard import AGAIN, reading
+from neurodecode.errors import CorruptFileError, DataError, FormatError, NeurodecodeError
+from neurodecode.io.guard import AGAIN
 
 # What MNE says in a warning and then reads wrong or missing data all the same.
 _DAMAGE = (
@@ -65,7 +65,7 @@ def mne_reading(path: str | Path, *, strict: bool = True) -> Iterator[list[str]]
     notes: list[str] = []
     with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
         warnings.simplefilter("always")
-        with reading(path, "MNE cannot read it"), _explained(path):
+        with _explained(path):
             yield notes
     notes += dict.fromkeys(_note(item, Path(path)) for item in caught if _about_data(item))
     damage = [note for note in notes if any(mark in note.lower() for mark in _DAMAGE)]
@@ -87,7 +87,7 @@ def _note(item: warnings.WarningMessage, path: Path) -> str:
 
 @contextmanager
 def _explained(path: str | Path) -> Iterator[None]:
-    """Errors that speak of something else than damage, and those whose type `reading` does not expect."""
+    """Whatever MNE and the libraries below it raise on a file, as one of our errors."""
     try:
         yield
     except FileNotFoundError as error:
@@ -95,7 +95,9 @@ def _explained(path: str | Path) -> Iterator[None]:
         raise CorruptFileError(path, f"a part of it is missing ({_line(error)})", remedy) from error
     except ImportError as error:
         raise FormatError(path, f"a package is missing ({_line(error)})", "Install the package that the message names") from error
-    except (RuntimeError, NotImplementedError, TypeError, ValueError) as error:
+    except NeurodecodeError:
+        raise
+    except Exception as error:
         text = _line(error)
         advice = [remedy for mark, remedy in _NEEDS.items() if mark in text.lower()]
         if advice:

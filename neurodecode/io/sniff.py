@@ -27,6 +27,10 @@ _SUPPORTED = (
     "Supported are FIF, EDF, BDF, GDF, BrainVision (.vhdr), EEGLAB (.set), Neuroscan and ANT CNT, CTF, KIT, EGI MFF, what "
     "else MNE reads, NWB, NIfTI, CIFTI, GIFTI, folders written by neurodecode.data.save, and BIDS folders through read_bids"
 )
+_NAMES_THAT_PROMISE = (
+    *(".fif", ".fif.gz", ".edf", ".bdf", ".gdf", ".vhdr", ".set", ".cnt", ".sqd", ".con"),
+    *(".nwb", ".snirf", ".nii", ".nii.gz", ".gii", ".h5", ".hdf5", ".mat"),
+)
 _HEAD = 4096
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _AGAIN = "Copy or download it again and compare its checksum with that of the origin"
@@ -239,11 +243,13 @@ def unsupported(path: str | Path, kind: str) -> FormatError:
     Returns
     -------
     FormatError
-        To be raised.
+        To be raised; a `CorruptFileError` where the name promises a format with a signature.
     """
-    what = (
-        "its content is not recognised" if kind in ("unknown", "mne") else f"it is a {kind} {_noun(path)}, which is not read here"
-    )
+    place = Path(path)
+    if kind == "unknown" and place.is_file() and place.name.lower().endswith(_NAMES_THAT_PROMISE):
+        return CorruptFileError(place, "it does not begin as a file of this name should", _AGAIN)
+    known = kind not in ("unknown", "mne")
+    what = f"it is a {kind} {_noun(place)}, which is not read here" if known else "its content is not recognised"
     return FormatError(path, what, header_beside(path) or _ADVICE.get(kind) or _SUPPORTED)
 
 
