@@ -5,36 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import nibabel
 import numpy as np
-import pandas as pd
 import pytest
 
 from neurodecode.data import Recording
 from neurodecode.errors import DataError
+from neurodecode.io import read_bids_all, read_confounds, read_dseg, read_mask
 from neurodecode.preprocess import fmri
 
-RUNS = range(1, 9)
 CATEGORIES = {"bottle", "cat", "chair", "face", "house", "scissors", "scrambledpix", "shoe"}
-
-
-def read_run(root: Path, number: int) -> Recording:
-    """One run of the slice inside its mask, read with nibabel."""
-    stem = root / "sub-1" / "func" / f"sub-1_task-objectviewing_run-0{number}"
-    image = nibabel.load(f"{stem}_bold.nii.gz")
-    folder = root / "derivatives" / "slicemask" / "sub-1" / "func"
-    mask = nibabel.load(folder / "sub-1_task-objectviewing_desc-brain_mask.nii.gz").get_fdata() > 0
-    ijk = np.argwhere(mask)
-    channels = pd.DataFrame(ijk, columns=["i", "j", "k"]).assign(name=["_".join(map(str, row)) for row in ijk], kind="bold")
-    meta = {"subject": "1", "run": f"0{number}", "task": "objectviewing", "modality": "bold", "preprocessed": False}
-    meta["space"] = {"name": "native", "type": "volume", "shape": list(mask.shape), "affine": image.affine.tolist()}
-    events = pd.read_csv(f"{stem}_events.tsv", sep="\t")
-    return Recording(image.get_fdata()[mask], 1 / 2.5, channels, events, meta=meta)
 
 
 @pytest.fixture(scope="module")
 def runs(real: Callable[..., Path]) -> list[Recording]:
-    return [read_run(real("haxby2001"), number) for number in RUNS]
+    root = real("haxby2001")
+    mask = root / "derivatives" / "slicemask" / "sub-1" / "func" / "sub-1_task-objectviewing_desc-brain_mask.nii.gz"
+    return read_bids_all(root, task="objectviewing", mask=mask)
 
 
 def independent(run: Recording) -> np.ndarray:
@@ -64,3 +50,57 @@ def test_blocks_equal_an_independent_computation(runs: list[Recording]) -> None:
 def test_raw_slice_is_refused(runs: list[Recording]) -> None:
     with pytest.raises(DataError, match="raw BOLD"):
         fmri.clean(runs[0])
+
+
+def test_mask_step_equals_the_mask_of_the_reader(real: Callable[..., Path], runs: list[Recording]) -> None:
+    folder = real("haxby2001", "derivatives", "slicemask", "sub-1", "func")
+    inside = read_mask(folder / "sub-1_task-objectviewing_desc-brain_mask.nii.gz")
+    whole = read_bids_all(real("haxby2001"), task="objectviewing", run="03")[0]
+    kept = fmri.mask(whole, inside)
+    np.testing.assert_array_equal(kept.data, runs[2].data)
+    step = fmri.clean(whole, allow_raw=True).meta["steps"][-1]
+    assert step["n_constant"] == int((np.ptp(np.asarray(whole.data), axis=1) == 0).sum()) > 200
+
+
+def test_runs_are_clean_enough_to_tell_faces_from_houses(runs: list[Recording]) -> None:
+    """Correlation of block patterns, odd against even runs (Haxby et al. 2001): same category above different."""
+    cleaned = [fmri.clean(run, high_pass=None, detrend="linear", allow_raw=True) for run in runs]
+    blocks = fmri.block_average(cleaned).select(trial_type=["face", "house"])
+    odd = blocks.samples["run"].astype(int).to_numpy() % 2 == 1
+    halves = [blocks.select(rows).average("trial_type") for rows in (odd, ~odd)]
+    order = [half.samples["trial_type"].to_numpy().argsort() for half in halves]
+    patterns = [np.asarray(half.data)[rows] for half, rows in zip(halves, order, strict=True)]
+    r = np.corrcoef(*patterns)[:2, 2:]
+    assert r[0, 0] + r[1, 1] > r[0, 1] + r[1, 0] + 0.3
+
+
+def test_block_betas_agree_with_block_averages(runs: list[Recording]) -> None:
+    blocks = fmri.block_average([fmri.clean(run, allow_raw=True) for run in runs[:3]])
+    betas = fmri.betas(runs[:3], method="lsa")
+    spread = np.asarray(betas.data).std(axis=0)
+    r = [np.corrcoef(a, b)[0, 1] for a, b in zip(np.asarray(blocks.data).T, np.asarray(betas.data).T, strict=True)]
+    assert np.median(np.array(r)[spread > 0]) > 0.6
+
+
+def test_quality_and_motion(real: Callable[..., Path], runs: list[Recording]) -> None:
+    folder = real("haxby2001", "derivatives", "lowres25mm", "sub-1", "func")
+    stem = "sub-1_task-objectviewing_run-0{}_desc-confounds_timeseries.tsv"
+    tables = [read_confounds(folder / stem.format(i)) for i in range(1, 9)]
+    table = fmri.quality(runs, tables)
+    assert table["n_volumes"].tolist() == [121] * 8
+    assert table["n_constant"].tolist() == [0] * 8
+    assert table["tsnr_median"].between(20, 300).all()
+    assert table["mean_fd"].between(0.01, 1.0).all()
+    cleaned = fmri.clean(runs[0], confounds=fmri.select_confounds(tables[0], "motion24"), allow_raw=True)
+    assert cleaned.meta["steps"][-1]["confounds"][6] == "trans_x_derivative1"
+
+
+def test_parcels_of_the_low_resolution_brain(real: Callable[..., Path]) -> None:
+    folder = real("haxby2001", "derivatives", "lowres25mm", "sub-1", "func")
+    atlas = read_dseg(folder / "sub-1_task-objectviewing_res-25mm_desc-harvardoxford_dseg.nii.gz")
+    run = read_bids_all(real("haxby2001"), derivatives="lowres25mm", run="01", desc="preproc")[0]
+    parcels = fmri.parcellate(run, atlas)
+    data = np.asarray(run.data)
+    first = int(parcels.channels["label"][0])
+    np.testing.assert_allclose(np.asarray(parcels.data)[0], data[atlas.labels.ravel() == first].mean(axis=0), rtol=1e-5)
+    assert parcels.channels["n_channels"].sum() == np.count_nonzero(atlas.labels)
