@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -27,6 +28,8 @@ from neurodecode.preprocess._channels import (
     rows_of_kind,
     valid_slices,
 )
+
+_PAD = 1000  # samples to reflect at least on each side
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +105,7 @@ def notch(recording: Recording, freqs: float | Sequence[float] | None = None) ->
 
 
 def resample(recording: Recording, sfreq: float) -> Recording:
-    """Change the sampling rate, with an anti-alias filter (FFT method of `mne.filter.resample`).
+    """Change the sampling rate, with an anti-alias filter (FFT method of `mne.filter.resample`, see `resample_signal`).
 
     Parameters
     ----------
@@ -122,7 +125,6 @@ def resample(recording: Recording, sfreq: float) -> Recording:
     DataError
         If a good channel holds NaN anywhere, or `sfreq` is not above 0.
     """
-    mne = require("mne", "resampling", "meeg")
     new = check_positive("sfreq", sfreq)
     before = read_signal(recording.data)
     signal = rows_of_kind(recording, SIGNAL_KINDS)
@@ -133,8 +135,38 @@ def resample(recording: Recording, sfreq: float) -> Recording:
     data = np.array(before[:, nearest])
     finite = signal[np.isfinite(before[signal]).all(axis=1)]
     if finite.size:
-        data[finite] = mne.filter.resample(before[finite].astype(np.float64), up=new, down=recording.sfreq, verbose="error")
+        data[finite] = resample_signal(before[finite].astype(np.float64), new / recording.sfreq)
     return recording.with_step("meeg.resample", {"sfreq": new, "from": recording.sfreq}, data=data, sfreq=new)
+
+
+def resample_signal(signal: NDArray[np.float64], ratio: float) -> NDArray[np.float64]:
+    """Resample by `ratio` so that sample j of the result stands at sample j / ratio of the signal.
+
+    `mne.filter.resample` rounds its padding to whole samples of the new rate, which moves the signal by up to half of one.
+    Here the ends are reflected far enough that lengths before and after are whole numbers, and nothing moves.
+
+    Parameters
+    ----------
+    signal : array of shape (n_channels, n_times)
+        Finite signal.
+    ratio : float
+        New rate over old rate, taken as the nearest fraction with a denominator up to 10000.
+
+    Returns
+    -------
+    ndarray
+        Shape (n_channels, round(n_times * ratio)), at least one sample.
+    """
+    mne = require("mne", "resampling", "meeg")
+    fraction = Fraction(ratio).limit_denominator(10_000)
+    up, down = fraction.numerator, fraction.denominator
+    n_times = signal.shape[1]
+    left = down * -(-_PAD // down)
+    right = left + (-n_times) % down
+    padded = np.pad(signal, ((0, 0), (left, right)), mode="reflect", reflect_type="odd")
+    whole = mne.filter.resample(padded, up=up, down=down, npad=0, verbose="error")
+    first = left // down * up
+    return np.asarray(whole[:, first : first + max(1, round(n_times * ratio))])
 
 
 class Spectrum(NamedTuple):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from neurodecode.data import Recording
 from neurodecode.data.convert import from_mne, to_mne
 from neurodecode.data.lazy import read_signal
-from neurodecode.data.validate import check_positive
+from neurodecode.data.validate import check_positive, require
 from neurodecode.errors import DataError
 from neurodecode.preprocess._channels import (
     DATA_KINDS,
@@ -167,12 +167,28 @@ def interpolate_bads(recording: Recording) -> Recording:
         return recording.with_step("meeg.interpolate_bads", parameters)
     _need_positions(recording, rows)
     sensors = recording.pick(rows).replace(events=None, valid=None)
-    raw = to_mne(sensors.replace(data=np.nan_to_num(read_signal(sensors.data))))
-    raw.interpolate_bads(reset_bads=True, verbose="error")
-    filled = np.asarray(from_mne(raw).data)
+    filled = _interpolated(sensors.replace(data=np.nan_to_num(read_signal(sensors.data))))
     signal = np.where(recording.channels["bad"].to_numpy()[rows, None], filled, read_signal(recording.data)[rows])
     channels = recording.channels.assign(bad=recording.channels["bad"] & ~recording.channels.index.isin(bad))
     return recording.with_step("meeg.interpolate_bads", parameters, data=put_rows(recording, rows, signal), channels=channels)
+
+
+def _interpolated(sensors: Recording) -> NDArray[np.float32]:
+    """Data in which MNE has filled in the bad channels; the sphere is fitted to the EEG positions where nothing else is known."""
+    mne = require("mne", "interpolating channels", "meeg")
+    raw = to_mne(sensors)
+    eeg = sensors.channels[sensors.channels["kind"] == "eeg"]
+    if raw.info["dig"] is None and len(eeg):
+        places = dict(zip(eeg["name"], eeg[["x", "y", "z"]].to_numpy(float), strict=True))
+        raw.set_montage(mne.channels.make_dig_montage(places, coord_frame="head"), verbose="error")
+    try:
+        raw.interpolate_bads(reset_bads=True, verbose="error")
+    except (ValueError, RuntimeError) as error:
+        bad = sensors.channels.loc[sensors.channels["bad"], "name"].tolist()
+        raise DataError(
+            f"{', '.join(bad)} cannot be interpolated from {len(sensors.channels)} channels: {error}. Use drop_bads"
+        ) from error
+    return np.asarray(from_mne(raw).data)
 
 
 def mark_bad(recording: Recording, reasons: Mapping[int, str], step: str, parameters: Mapping[str, Any]) -> Recording:
