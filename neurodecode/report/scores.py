@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from neurodecode.metrics.catalogue import METRICS, chance_level
 from neurodecode.report.contents import RunContents
 
 COLUMNS = ("pipeline", "result", "metric", "fold", "held_out", "score", "chance", "baseline", "p_value")
@@ -25,7 +26,7 @@ def score_table(contents: RunContents) -> pd.DataFrame:
     -------
     DataFrame
         Columns pipeline, result, metric, fold, held_out, score, chance, baseline, p_value. Results over time have the mean
-        over folds at their best time; a searchlight has its best unit; regions have one row each.
+        over folds at their best time; a searchlight has its best unit; regions have one row each (p corrected over regions). Further metrics over pooled predictions have ``fold`` "pooled".
     """
     rows: list[dict[str, Any]] = []
     for name, result in contents.results.items():
@@ -42,9 +43,32 @@ def _decoding_rows(result: Any) -> list[dict[str, Any]]:
         for i, (name, score) in enumerate(zip(result.fold_names, result.fold_scores, strict=True))
     ]
     others = [
-        {"metric": metric, "fold": "mean", "held_out": "all", "score": score} for metric, score in result.scores.items()
+        {"metric": metric, "chance": chance_of(metric, result), "fold": "pooled", "held_out": "all", "score": score}
+        for metric, score in result.scores.items()
     ]
     return [*folds, {**common, "fold": "mean", "held_out": "all", "score": result.score, "p_value": result.p_value}, *others]
+
+
+def chance_of(metric: str, result: Any) -> float:
+    """Chance level of a further metric of a result, NaN where the metric is not known.
+
+    Parameters
+    ----------
+    metric : str
+        Name of the metric.
+    result : DecodingResult
+        Its class sizes decide for plain accuracy: always naming the most frequent class is right that often.
+
+    Returns
+    -------
+    float
+        Value without any information.
+    """
+    if metric == "accuracy" and result.confusion is not None:
+        sizes = np.asarray(result.confusion).sum(axis=1)
+        return float(sizes.max() / max(sizes.sum(), 1))
+    base = metric.removesuffix("_pooled")
+    return chance_level(base, len(result.classes or []) or None) if base in METRICS else float("nan")
 
 
 def _time_rows(result: Any) -> list[dict[str, Any]]:
@@ -67,12 +91,15 @@ def _searchlight_rows(result: Any) -> list[dict[str, Any]]:
     p_value = None if result.p_values is None else float(result.p_values[best])
     where = f"best unit {result.units['name'].iloc[best]}"
     score = float(result.scores[best])
-    return [{"metric": result.metric, "chance": result.chance, "fold": "mean", "held_out": where, "score": score, "p_value": p_value}]
+    return [
+        {"metric": result.metric, "chance": result.chance, "fold": "mean", "held_out": where, "score": score, "p_value": p_value}
+    ]
 
 
 def _roi_rows(result: Any) -> list[dict[str, Any]]:
     table = result.table
-    p_values = table["p"] if "p" in table else [None] * len(table)
+    column = "p_corrected" if "p_corrected" in table else "p"
+    p_values = table[column] if column in table else [None] * len(table)
     return [
         {"metric": result.metric, "fold": "mean", "held_out": f"region {roi}", "score": score, "chance": chance, "p_value": p}
         for roi, score, chance, p in zip(table["roi"], table["score"], table["chance"], p_values, strict=True)

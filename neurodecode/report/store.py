@@ -75,7 +75,9 @@ def load_contents(folder: str | Path) -> RunContents:
     """
     root = Path(folder) / FOLDER
     if not (root / MARKER).is_file():
-        raise FormatError(folder, f"there is no {FOLDER}/{MARKER} in it, so no finished report", "Pass the --out of a finished run")
+        raise FormatError(
+            folder, f"there is no {FOLDER}/{MARKER} in it, so no finished report", "Pass the --out of a finished run"
+        )
     try:
         document = json.loads((root / MARKER).read_text(encoding="utf-8"))
         if document["format"] != _FORMAT:
@@ -135,7 +137,9 @@ class _Writer:
         if is_dataclass(value) and type(value).__name__ in _RESULT_TYPES:
             members = {f.name: self.encode(getattr(value, f.name), f"{where}.{f.name}") for f in fields(value)}
             return {"$result": type(value).__name__, "members": members}
-        raise DataError(f"{where} of a report is a {type(value).__name__}, expected plain data, a table or one of {_RESULT_TYPES}")
+        raise DataError(
+            f"{where} of a report is a {type(value).__name__}, expected plain data, a table or one of {_RESULT_TYPES}"
+        )
 
     def _next(self, suffix: str) -> str:
         self._count += 1

@@ -1,1 +1,38 @@
-"""Figures of the report as functions that return matplotlib figures."""
+"""Figures of the report as functions that return matplotlib figures; no window, no global state."""
+
+from neurodecode.report.figures.quality import channel_values, contact_bars, event_counts, motion, spectra, tsnr
+from neurodecode.report.figures.scores import (
+    confusion,
+    fold_scores,
+    permutation_null,
+    roi_scores,
+    score_summary,
+    true_against_predicted,
+)
+from neurodecode.report.figures.space import glass_brain, slices, topomap
+from neurodecode.report.figures.style import to_png, to_svg
+from neurodecode.report.figures.times import evoked, generalization, pattern_course, time_course
+
+__all__ = [
+    "channel_values",
+    "confusion",
+    "contact_bars",
+    "event_counts",
+    "evoked",
+    "fold_scores",
+    "generalization",
+    "glass_brain",
+    "motion",
+    "pattern_course",
+    "permutation_null",
+    "roi_scores",
+    "score_summary",
+    "slices",
+    "spectra",
+    "time_course",
+    "to_png",
+    "to_svg",
+    "topomap",
+    "true_against_predicted",
+    "tsnr",
+]

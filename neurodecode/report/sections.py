@@ -1,0 +1,312 @@
+"""What the page says and shows about each result, chosen by its type; plain data until the page is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from neurodecode.report import figures
+from neurodecode.report.contents import RunContents
+from neurodecode.report.maps import map_pictures, maps_of
+from neurodecode.report.parts import Picture, Section, Table, Tile
+from neurodecode.report.words import interval_text, metric_label, metric_name, number, p_text, plural, verdict
+
+
+def result_sections(contents: RunContents) -> list[Section]:
+    """One section per result, in the order of the run.
+
+    Parameters
+    ----------
+    contents : RunContents
+        The run.
+
+    Returns
+    -------
+    list of Section
+        The first picture of each is the one that shows its score; a result of a type that has no section says so.
+    """
+    return [RENDERERS.get(type(result).__name__, _unknown)(name, result, contents) for name, result in contents.results.items()]
+
+
+def _decoding(name: str, result: Any, contents: RunContents) -> Section:
+    label = metric_label(result.metric)
+    summary = f"{label} of each held-out fold, mean {number(result.score)}; chance is {number(result.chance)}"
+    pictures = [
+        Picture("scores", figures.score_summary(result), f"{summary}.", _score_caption(result)),
+        *_confusion_pictures(result),
+        *map_pictures(maps_of(name, result, contents)),
+    ]
+    tables = [Table("Score of each fold", _fold_table(result)), Table("Samples per class and fold", _class_table(result))]
+    return Section(
+        name,
+        _score_sentences(result),
+        verdict(result.score, result.chance, result.p_value),
+        _tiles(result),
+        pictures,
+        tables,
+        list(result.notes),
+    )
+
+
+def _tiles(result: Any) -> list[Tile]:
+    low, high = result.confidence_interval
+    known = np.isfinite([low, high]).all()
+    p_note = f"{result.n_permutations} permutations" if result.p_value is not None else "no permutations were run"
+    return [
+        Tile(metric_label(result.metric), number(result.score), f"best possible {number(result.best)}"),
+        Tile("Chance", number(result.chance), "without any information"),
+        Tile(
+            "95 % interval",
+            f"{number(low)} to {number(high)}" if known else "n/a",
+            f"over {plural(len(result.fold_scores), 'fold')}",
+        ),
+        Tile("p value", "not tested" if result.p_value is None else number(result.p_value), p_note),
+        Tile("Baseline", number(result.baseline), result.baseline_name),
+    ]
+
+
+def _score_sentences(result: Any) -> list[str]:
+    """Sentences that nobody can misread: what was scored, on what, against what."""
+    what = f"{len(result.classes)} classes of {result.target}" if result.classes else result.target
+    sentences = [
+        f"The decoder told {what} from held-out data with a {metric_name(result.metric)} of {number(result.score)}; "
+        f"guessing gives {number(result.chance)} and a perfect decoder {number(result.best)}."
+        if result.classes
+        else f"The decoder predicted {what} in held-out data with a {metric_name(result.metric)} of {number(result.score)}; "
+        f"without any information it would be {number(result.chance)}, a perfect decoder reaches {number(result.best)}.",
+        interval_text(result.confidence_interval, len(result.fold_scores)),
+        p_text(result),
+        f"The baseline ({result.baseline_name}) reaches {number(result.baseline)} on the same folds.",
+        result.split,
+    ]
+    if np.isfinite(result.baseline) and result.score < result.baseline:
+        sentences.insert(4, "The decoder is below this baseline: a simpler method does better here.")
+    return sentences
+
+
+def _score_caption(result: Any) -> str:
+    text = f"Each dot is one held-out fold; the line is their mean and the band its 95 % interval. Dashed: chance ({number(result.chance)})."
+    if result.null_scores is not None:
+        text += " Right: the scores of the same analysis on shuffled labels; a score above all of them is unlikely without information."
+    return text
+
+
+def _confusion_pictures(result: Any) -> Iterator[Picture]:
+    if result.task == "regression" and len(result.predictions):
+        alt = f"Predicted against true {result.target} of the held-out samples."
+        yield Picture("predictions", figures.true_against_predicted(result), alt, "One dot per held-out sample.")
+    figure = figures.confusion(result)
+    if figure is not None:
+        shares = np.diag(result.confusion) / np.maximum(np.asarray(result.confusion).sum(axis=1), 1)
+        best, worst = result.classes[int(np.argmax(shares))], result.classes[int(np.argmin(shares))]
+        alt = f"Confusion matrix of {len(result.classes)} classes; most often right: {best}, least often: {worst}."
+        chance = number(1 / len(result.classes))
+        yield Picture(
+            "confusion",
+            figure,
+            alt,
+            f"Rows are true classes, numbers count held-out samples. Guessing gives {chance} in every cell.",
+        )
+
+
+def _fold_table(result: Any) -> pd.DataFrame:
+    table = pd.DataFrame({"fold": range(1, len(result.fold_names) + 1), "held out": result.fold_names})
+    counts, key = result.class_counts, "fold" if "subject" not in result.class_counts else "subject"
+    for side in ("train", "test") if key == "fold" else ("test",):  # over subjects every sample is tested once
+        if {key, "side", "n"} <= set(counts.columns):
+            sizes = counts[counts["side"] == side].groupby(key)["n"].sum()
+            keys = range(len(table)) if key == "fold" else result.fold_names
+            table[f"{side} samples"] = [int(sizes.get(k, 0)) for k in keys]
+    return table.assign(**{metric_label(result.metric): result.fold_scores, "chance": result.chance})
+
+
+def _class_table(result: Any) -> pd.DataFrame:
+    counts = result.class_counts
+    if not {"held_out", "side", "label", "n"} <= set(counts.columns) or not len(counts):
+        return pd.DataFrame()
+    keys = [c for c in ("subject", "fold", "held_out", "side") if c in counts]
+    wide = counts.pivot_table(index=keys, columns="label", values="n", aggfunc="sum", fill_value=0, sort=False)
+    return wide.reset_index().drop(columns="fold").rename(columns={"held_out": "held out"}).rename_axis(columns=None)
+
+
+def _over_time(name: str, result: Any, contents: RunContents) -> Section:
+    best = int(np.nanargmax(result.mean))
+    peak = f"{number(result.mean[best])} at {result.times[best] * 1e3:.0f} ms"
+    p = None if result.p_values is None else float(result.p_values[best])
+    sentences = [
+        f"A decoder was trained and tested at each time from the event: the highest {metric_name(result.metric)} is {peak}, "
+        f"where chance is {number(result.chance)}.",
+        _significant_times(result),
+        result.split,
+    ]
+    picture = Picture("time", figures.time_course(result), f"{metric_label(result.metric)} over time, peak {peak}, chance {number(result.chance)}.",
+                      "The band is the standard error over folds; the dashed line is chance.")  # fmt: skip
+    tiles = [Tile(f"Highest {metric_name(result.metric)}", number(result.mean[best]), f"at {result.times[best] * 1e3:.0f} ms"),
+             Tile("Chance", number(result.chance), "at every time"),
+             Tile("p value", "not tested" if p is None else number(p), "corrected for all times")]  # fmt: skip
+    return Section(name, sentences, verdict(float(result.mean[best]), result.chance, p), tiles, [picture], [], list(result.notes))
+
+
+def _significant_times(result: Any) -> str:
+    if result.p_values is None:
+        return "No permutation test was run over time: a peak chosen among many times is above chance by luck alone."
+    passed = result.times[np.asarray(result.p_values) <= 0.05] * 1e3
+    if not len(passed):
+        return "At no time does it pass p ≤ 0.05, corrected for the number of times (maximum statistic over permutations)."
+    span = f"the first at {passed[0]:.0f} ms, the last at {passed[-1]:.0f} ms"
+    return f"It passes p ≤ 0.05 at {len(passed)} of {len(result.times)} times ({span}), corrected by the maximum statistic over permutations."
+
+
+def _across_time(name: str, result: Any, contents: RunContents) -> Section:
+    train, test = np.unravel_index(int(np.nanargmax(result.mean)), result.mean.shape)
+    where = f"trained at {result.train_times[train] * 1e3:.0f} ms and tested at {result.test_times[test] * 1e3:.0f} ms"
+    sentences = [
+        f"A decoder trained at one time was tested at every other: the highest {metric_name(result.metric)} is "
+        f"{number(result.mean[train, test])} ({where}), where chance is {number(result.chance)}.",
+        result.split,
+    ]
+    alt = f"{metric_label(result.metric)} for every pair of training and testing time, chance {number(result.chance)}."
+    caption = "A response that holds generalises away from the diagonal; a chain of different responses stays on it."
+    tiles = [
+        Tile(f"Highest {metric_name(result.metric)}", number(result.mean[train, test]), where),
+        Tile("Chance", number(result.chance), "everywhere"),
+    ]
+    picture = Picture("generalisation", figures.generalization(result), alt, caption)
+    return Section(
+        name, sentences, verdict(float(result.mean[train, test]), result.chance, None), tiles, [picture], [], list(result.notes)
+    )
+
+
+def _searchlight(name: str, result: Any, contents: RunContents) -> Section:
+    best = int(np.nanargmax(result.scores))
+    p = None if result.p_values is None else float(result.p_values[best])
+    unit = result.units["name"].iloc[best]
+    sentences = [
+        f"A decoder was fitted on each sphere of {number(result.radius_mm)} mm: the highest {metric_name(result.metric)} is "
+        f"{number(result.scores[best])} around {unit}, where chance is {number(result.chance)}.",
+        "No permutation test was run over spheres: the highest of many is above chance by luck alone." if p is None
+        else f"Corrected for all spheres by the maximum statistic: p = {number(p)}.",
+        result.split,
+    ]  # fmt: skip
+    tiles = [
+        Tile(f"Highest {metric_name(result.metric)}", number(result.scores[best]), f"around {unit}"),
+        Tile("Chance", number(result.chance), "in every sphere"),
+    ]
+    pictures = list(map_pictures(maps_of(name, result, contents)))
+    return Section(
+        name, sentences, verdict(float(result.scores[best]), result.chance, p), tiles, pictures, [], list(result.notes)
+    )
+
+
+def _regions(name: str, result: Any, contents: RunContents) -> Section:
+    table = result.table.sort_values("score", ascending=False, kind="stable")
+    best = table.iloc[0]
+    column = "p_corrected" if "p_corrected" in table else "p"
+    p = float(best[column]) if column in table and np.isfinite(float(best[column])) else None
+    sentences = [
+        f"A decoder was fitted on each of {plural(len(table), 'region')}: the highest {metric_name(result.metric)} is "
+        f"{number(best['score'])} in {best['roi']}, where chance is {number(result.chance)}.",
+        result.split,
+    ]
+    alt = f"{metric_label(result.metric)} of each region, chance {number(result.chance)}."
+    picture = Picture(
+        "regions", figures.roi_scores(result), alt, "Bars start at chance; full colour where p ≤ 0.05, corrected over regions."
+    )
+    tiles = [
+        Tile(f"Highest {metric_name(result.metric)}", number(best["score"]), str(best["roi"])),
+        Tile("Chance", number(result.chance), "in every region"),
+    ]
+    return Section(
+        name,
+        sentences,
+        verdict(float(best["score"]), result.chance, p),
+        tiles,
+        [picture],
+        [Table("Regions", table)],
+        list(result.notes),
+    )
+
+
+def _table(name: str, result: pd.DataFrame, contents: RunContents) -> Section:
+    """A table; ratios per contact get bars and a sentence that names the contacts at the top."""
+    if not {"channel", "ratio"} <= set(result.columns):
+        return Section(name, [], None, [], [], [Table(name, result)], [])
+    pictures, sentences, tiles = [], [], []
+    bands = result["band"].astype(str) if "band" in result else pd.Series("", index=result.index)
+    for i, band in enumerate(dict.fromkeys(bands)):
+        part = result[bands == band].sort_values("ratio", ascending=False, kind="stable")
+        label = f"{band} power ratio".strip()
+        sentence = _contact_sentence(part, label)
+        figure = figures.contact_bars([str(c) for c in part["channel"]], part["ratio"].to_numpy(float), label)
+        pictures.append(
+            Picture(f"contacts-{i + 1}", figure, sentence, "Ratios on a logarithmic axis; the dashed line is no change.")
+        )
+        sentences.append(sentence)
+        tiles += [
+            Tile(f"Largest {label}", number(part["ratio"].iloc[0]), f"at {part['channel'].iloc[0]}"),
+            Tile("No change", "1", f"median contact {number(part['ratio'].median())}"),
+        ]
+    ordered = result.sort_values("ratio", ascending=False, kind="stable")
+    return Section(name, sentences, None, tiles, pictures, [Table(f"{name}: all contacts", ordered)], [])
+
+
+def _contact_sentence(part: pd.DataFrame, label: str) -> str:
+    top = ", ".join(f"{c} ({number(r)})" for c, r in zip(part["channel"].iloc[:5], part["ratio"].iloc[:5], strict=True))
+    median = number(part["ratio"].median())
+    return f"{label}: largest at {top}; the median of {plural(len(part), 'contact')} is {median}, and 1 means no change."
+
+
+def evoked_section(contents: RunContents) -> list[Section]:
+    """Evoked responses of each class, where there are averages over epochs with times.
+
+    Parameters
+    ----------
+    contents : RunContents
+        The run.
+
+    Returns
+    -------
+    list of Section
+        One section, or none.
+    """
+    erp = contents.erp
+    if erp is None or erp.times is None or not len(erp):
+        return []
+    label = next((c for c in ("trial_type", *_targets(contents)) if c in erp.samples), str(erp.samples.columns[0]))
+    names = ", ".join(str(c) for c in erp.samples[label])
+    most = 6
+    alt = f"Evoked responses to {names} at {plural(min(erp.n_units, most), 'channel')}."
+    which = (
+        ""
+        if erp.n_units <= most
+        else f" Shown are the {most} of {erp.n_units} channels whose classes differ most: a choice made with the labels, for looking only."
+    )
+    picture = Picture("evoked", figures.evoked(erp, most, label), alt, f"Mean over epochs of each class.{which}")
+    return [Section("Evoked responses", pictures=[picture])]
+
+
+def _targets(contents: RunContents) -> list[str]:
+    return [str(result.target) for result in contents.results.values() if hasattr(result, "target")]
+
+
+def overview(scores: pd.DataFrame) -> pd.DataFrame:
+    """The mean rows of the table of scores: one line per result."""
+    means = scores[scores["fold"] == "mean"].drop(columns=["pipeline", "fold"])
+    return means.rename(columns={"held_out": "what", "p_value": "p"}).reset_index(drop=True)
+
+
+def _unknown(name: str, result: Any, contents: RunContents) -> Section:
+    return Section(name, [f"This report has no figure for results of type {type(result).__name__}."], None, [], [], [], [])
+
+
+RENDERERS: dict[str, Callable[[str, Any, RunContents], Section]] = {
+    "DecodingResult": _decoding,
+    "TimeResolvedResult": _over_time,
+    "GeneralizationResult": _across_time,
+    "SearchlightResult": _searchlight,
+    "RoiResult": _regions,
+    "DataFrame": _table,
+}

@@ -1,0 +1,94 @@
+"""Words for metrics and units, the same in figures, sentences and tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+_METRICS = {
+    "roc_auc": "ROC-AUC",
+    "balanced_accuracy": "Balanced accuracy",
+    "accuracy": "Accuracy",
+    "r": "Correlation r",
+    "r2": "Explained variance R²",
+}
+_SCALES = {
+    "V": (1e6, "Amplitude (µV)"),
+    "T": (1e15, "Field (fT)"),
+    "T/m": (1e13, "Gradient (fT/cm)"),
+    "percent": (1.0, "Signal change (%)"),
+}
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """A number as text: three significant digits, "n/a" where it is missing."""
+    if value is None or not np.isfinite(float(value)):
+        return "n/a"
+    value = float(value)
+    if value == 0 or 1e-3 <= abs(value) < 1e4:
+        text = f"{value:.{digits}f}" if abs(value) < 10 else f"{value:.{digits}g}" if abs(value) < 1000 else f"{value:.0f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    return f"{value:.{digits}g}"
+
+
+def short(name: Any, most: int = 22) -> str:
+    """A name that fits on an axis: one line, shortened in the middle."""
+    text = " ".join("".join(c if c.isprintable() else " " for c in str(name)).split())
+    if len(text) <= most:
+        return text
+    head = (most - 1) // 2
+    return f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"
+
+
+def metric_label(metric: str) -> str:
+    """The name of a metric on an axis."""
+    return _METRICS.get(metric, metric.replace("_", " ").capitalize())
+
+
+def metric_name(metric: str) -> str:
+    """The name of a metric inside a sentence."""
+    label = metric_label(metric)
+    return label if label.split()[0].isupper() or "-" in label else label[0].lower() + label[1:]
+
+
+def scaled(units: pd.DataFrame) -> tuple[float, str]:
+    """Factor and axis label of the amplitudes of these channels; mixed units stay as they are."""
+    kinds = set(units["unit"].astype(str)) if "unit" in units else set()
+    return _SCALES.get(kinds.pop(), (1.0, "Amplitude (a.u.)")) if len(kinds) == 1 else (1.0, "Amplitude (a.u.)")
+
+
+def plural(n: int, noun: str) -> str:
+    """A number with its noun, e.g. 1 fold, 8 folds."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def verdict(score: float, chance: float, p_value: float | None) -> tuple[str, str]:
+    """A few words on whether a score beats chance, and their class of colour."""
+    if p_value is None or not np.isfinite(p_value):
+        return "not tested against chance", "open"
+    if p_value <= 0.05 and score > chance:
+        return f"above chance, p = {number(p_value)}", "good"
+    return f"not distinguishable from chance, p = {number(p_value)}", "none"
+
+
+def interval_text(interval: tuple[float, float], n_folds: int) -> str:
+    """The confidence interval in a sentence."""
+    low, high = interval
+    if not np.isfinite([low, high]).all():
+        return f"There is no confidence interval over {plural(n_folds, 'fold')}."
+    return f"The 95 % interval of the mean over {plural(n_folds, 'fold')} is {number(low)} to {number(high)} (t distribution)."
+
+
+def p_text(result: Any) -> str:
+    """The permutation test in a sentence, with how it was counted."""
+    if result.p_value is None or result.null_scores is None:
+        return "No permutation test was run, so whether this could be luck was not tested."
+    n = len(result.null_scores)
+    reached = int(np.sum(np.asarray(result.null_scores) >= result.score))
+    floor = ", the smallest value that so many permutations can give" if result.p_value <= 1 / (n + 1) + 1e-12 else ""
+    return (
+        f"The whole analysis was repeated with shuffled labels: {reached} of {plural(n, 'permutation')} reached this score, "
+        f"p = {number(result.p_value)}{floor}."
+    )
