@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tokenize
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,8 @@ _DAMAGE = (
     LookupError,
     ArithmeticError,
     RecursionError,
+    SyntaxError,
+    tokenize.TokenError,
 )  # whatever numpy, pandas and the four constructors raise over members that contradict each other
 
 
@@ -203,9 +206,9 @@ def _digest(path: Path) -> str:
 
 
 def _marker_text(header: dict[str, Any]) -> str:
-    """The one way a marker is spelled, with the hash of all its other entries as its seal."""
-    seal = hashlib.sha256(json.dumps(header, sort_keys=True).encode()).hexdigest()
-    return json.dumps({**header, "seal": seal}, indent=1, sort_keys=True) + "\n"
+    """The one way a marker is spelled, with the hash of all its other entries as its seal; the order of columns counts."""
+    seal = hashlib.sha256(json.dumps(header).encode()).hexdigest()
+    return json.dumps({**header, "seal": seal}, indent=1) + "\n"
 
 
 def _write_marker(root: Path, header: dict[str, Any]) -> None:
@@ -236,7 +239,7 @@ def _write_array(root: Path, name: str, data: Any) -> None:
 
 def _read_array(root: Path, name: str) -> Any:
     """Open an array as a memory map."""
-    return np.load(root / name, mmap_mode="r", allow_pickle=False)
+    return open_memmap(root / name, mode="r")  # opens plain arrays alone: no archive, and nothing that holds objects
 
 
 # --- one writer and one reader per kind ----------------------------------------------------------------------------
@@ -336,7 +339,7 @@ class _StoredItems(Sequence[Any]):
         path = self._folder / _item_name(i, self._kind)
         if self._kind == "text":
             return path.read_bytes().decode()
-        array = np.load(path, allow_pickle=False)
+        array = np.array(open_memmap(path, mode="r"))
         return (array, self._rates[i]) if self._kind == "audio" else array
 
 

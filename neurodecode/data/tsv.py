@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,8 +36,8 @@ def write_table(path: Path, table: pd.DataFrame) -> dict[str, str]:
     """
     types = {str(name): _column_type(table[name], str(name)) for name in table}
     plain = pd.DataFrame({name: _plain(table[name], kind) for name, kind in types.items()}, index=table.index)
-    texts = [plain[name] for name, kind in types.items() if kind == "str"]
-    returns = any(column.str.contains("\r", regex=False).any() for column in texts)  # csv quotes line feeds, not returns
+    texts = [pd.Series(list(types), dtype=object), *(plain[name] for name, kind in types.items() if kind == "str")]
+    returns = any(column.map(lambda text: "\r" in text, na_action="ignore").eq(True).any() for column in texts)
     try:
         plain.to_csv(
             path,
@@ -44,7 +45,7 @@ def write_table(path: Path, table: pd.DataFrame) -> dict[str, str]:
             index=False,
             na_rep="n/a",
             lineterminator="\n",
-            quoting=csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL,
+            quoting=csv.QUOTE_ALL if returns else csv.QUOTE_MINIMAL,  # the latter forgets about carriage returns
         )
     except UnicodeEncodeError as error:
         raise DataError(f"{path.name} holds a text that UTF-8 cannot write: {error}") from error
@@ -59,7 +60,7 @@ def read_table(path: Path, types: dict[str, str]) -> pd.DataFrame:
     path : Path
         The file.
     types : dict
-        What `write_table` returned.
+        What `write_table` returned, in the same order.
 
     Returns
     -------
@@ -68,7 +69,8 @@ def read_table(path: Path, types: dict[str, str]) -> pd.DataFrame:
     """
     if not types:  # a table without columns is one line end for the header and one for each row
         return pd.DataFrame(index=pd.RangeIndex(len(path.read_bytes()) - 1))
-    raw = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, na_values=["n/a"], skip_blank_lines=False)
+    options: dict[str, Any] = {"keep_default_na": False, "na_values": ["n/a"], "skip_blank_lines": False, "index_col": False}
+    raw = pd.read_csv(path, sep="\t", dtype=str, header=0, names=list(types), **options)
     return pd.DataFrame({name: _TYPED[kind](raw[name]) for name, kind in types.items()})
 
 
