@@ -86,14 +86,18 @@ def drop_record(n_events: int, dropped: dict[str, int]) -> dict[str, int]:
 
 
 def each_run(recordings: Runs, respond: Callable[[int, Recording], Responses]) -> Responses:
-    """Apply ``respond(index, run)`` to every run and join the responses; the counts in ``meta["drops"]`` add up."""
+    """Apply ``respond(index, run)`` to every run and join the responses.
+
+    The counts in ``meta["drops"]`` add up, and a unit that is bad in one run is bad.
+    """
     parts = [respond(i, run) for i, run in enumerate(as_runs(recordings))]
     if len(parts) == 1:
         return parts[0]
     names = list(dict.fromkeys(key for part in parts for key in part.meta.get("drops", {})))
     drops = {name: sum(part.meta["drops"].get(name, 0) for part in parts) for name in names}
     joined = concatenate([part.replace(meta={k: v for k, v in part.meta.items() if k != "mne_info"}) for part in parts])
-    return joined.replace(meta={**joined.meta, "drops": drops, "steps": _common_steps(parts)})
+    units = joined.units.assign(bad=np.any([part.units["bad"] for part in parts], axis=0))
+    return joined.replace(units=units, meta={**joined.meta, "drops": drops, "steps": _common_steps(parts)})
 
 
 def _common_steps(parts: Sequence[Responses]) -> list[dict[str, Any]]:

@@ -150,7 +150,7 @@ def _part(table: pd.DataFrame, part: str) -> pd.DataFrame:
     if name in _NAMED:
         return _columns(table, _NAMED[name], name)
     if name == "cosine":
-        return table.filter(regex="^cosine")
+        return _columns(table, [str(column) for column in table if str(column).startswith("cosine")] or ["cosine00"], name)
     if name == "scrub":
         return _outliers(table)
     if match and match[1] in _COMPONENTS:
@@ -189,7 +189,7 @@ def _with_motion_terms(table: pd.DataFrame, names: Sequence[str]) -> pd.DataFram
 def _outliers(table: pd.DataFrame) -> pd.DataFrame:
     """One column per outlier volume: those fMRIPrep marked, else those that moved too far."""
     marked = table.filter(regex="^motion_outlier")
-    if marked.shape[1] or not set(MOTION) <= set(table):
+    if marked.shape[1]:
         return marked
     volumes = np.flatnonzero(framewise_displacement(table) > SCRUB_ABOVE)
     spikes = np.arange(len(table))[:, None] == volumes

@@ -201,8 +201,8 @@ def estimator(design: NDArray[np.float64], nuisance: NDArray[np.float64], weight
     lost = np.linalg.norm(residual, axis=0) <= _LOST * np.linalg.norm(design, axis=0)
     if lost.any():
         raise DataError(
-            f"regressor {int(np.argmax(lost))} of {design.shape[1]} is explained by drifts, confounds and other events: "
-            "lower high_pass, or take fewer confounds"
+            f"regressor {int(np.argmax(lost))} of {design.shape[1]} has no volume of its own, or drifts, confounds "
+            "and other events explain it: lower high_pass, take fewer confounds, or leave out events at the end of the run"
         )
     return np.asarray(weights(residual.T @ residual) @ residual.T)
 

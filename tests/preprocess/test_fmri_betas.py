@@ -137,7 +137,7 @@ def test_too_many_confounds(run: Recording) -> None:
 
 def test_regressor_that_is_a_confound(run: Recording) -> None:
     table = pd.DataFrame({"copy": hrf_regressors(run, run.events.iloc[:1], "glover")[:, 0]})
-    with pytest.raises(DataError, match="regressor 0 of 29 is explained by drifts, confounds"):
+    with pytest.raises(DataError, match="regressor 0 of 29 has no volume of its own, or drifts, confounds"):
         fmri.betas(run, confounds=table)
 
 

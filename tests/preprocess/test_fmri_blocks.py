@@ -111,6 +111,11 @@ def test_runs_are_joined_and_counts_add_up(run: Recording) -> None:
     assert [d["events"] for d in blocks.meta["steps"][-1]["drops"]] == [5, 6]
 
 
+def test_channel_that_is_bad_in_one_run_is_bad(run: Recording) -> None:
+    marked = run.replace(channels=run.channels.assign(bad=[False, True, False]))
+    assert fmri.block_average([run, marked]).units["bad"].tolist() == [False, True, False]
+
+
 def test_runs_that_do_not_match_are_refused(run: Recording) -> None:
     with pytest.raises(DataError, match="part 1 has other units than part 0"):
         fmri.block_average([run, run.pick([0, 1])])

@@ -91,6 +91,16 @@ def test_scrub_finds_jumps_where_fmriprep_left_no_mark(table: pd.DataFrame) -> N
     assert np.flatnonzero(chosen.iloc[:, 0]).tolist() == [20]
 
 
+@pytest.mark.parametrize("part", ["scrub", "cosine"])
+def test_parts_that_the_table_cannot_serve(table: pd.DataFrame, part: str) -> None:
+    with pytest.raises(DataError, match="columns that the confounds table lacks"):
+        fmri.select_confounds(table[["csf"]], part)
+
+
+def test_cosines_of_the_table(table: pd.DataFrame) -> None:
+    assert fmri.select_confounds(table.assign(cosine00=1.0, cosine01=2.0), "global+cosine").shape == (50, 3)
+
+
 def test_framewise_displacement_by_hand() -> None:
     table = pd.DataFrame(np.zeros((4, 6)), columns=AXES)
     table.loc[1:, "trans_y"] = -0.3
