@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from neurodecode.data.atomic import atomic_folder, write_text
 from neurodecode.data.convert_nifti import to_gifti, to_nifti
+from neurodecode.data.tables import cut_rows
 from neurodecode.errors import DataError, MissingDependencyError
 from neurodecode.report import figures
 from neurodecode.report.contents import RunContents
 from neurodecode.report.figures.space import is_template, sensor_info
 from neurodecode.report.parts import Picture
-from neurodecode.report.words import metric_label, number, short
+from neurodecode.report.words import metric_label, number
 
 MOST_CLASSES = 8  # maps drawn on the page; the files hold all
 MOST_TIMES = 5
@@ -112,13 +113,16 @@ def map_pictures(maps: list[BrainMap]) -> Iterator[Picture]:
     Picture
         Glass brains or slices of volumes, topographic maps of sensors; without a figure, the reason.
     """
-    for i, brain_map in enumerate(maps[:MOST_CLASSES]):
-        name = f"{brain_map.desc}-{i + 1}"
-        try:
-            yield from _draw(name, brain_map)
-        except (DataError, MissingDependencyError) as error:
-            yield Picture(name, None, "", f"No map of {_called(brain_map)}: {error}.")
-            return
+    shown = maps[:MOST_CLASSES]
+    try:
+        if len(shown) > 1 and _kind(shown[0]) == "volume" and not is_template(shown[0].space):
+            yield _slices_picture(f"{shown[0].desc}s", shown)
+        else:
+            for i, brain_map in enumerate(shown):
+                yield from _draw(f"{brain_map.desc}-{i + 1}", brain_map)
+    except (DataError, MissingDependencyError) as error:
+        yield Picture("map", None, "", f"No map is drawn: {error}.")
+        return
     if len(maps) > MOST_CLASSES:
         yield Picture("more", None, "", f"The maps of {len(maps) - MOST_CLASSES} more classes are in the folder maps only.")
 
@@ -182,18 +186,32 @@ def _kind(brain_map: BrainMap) -> str:
 
 
 def _volume_picture(name: str, brain_map: BrainMap) -> Picture:
+    if not is_template(brain_map.space):
+        return _slices_picture(name, [brain_map])
     values = _over_times(brain_map)
     image = to_nifti(values, brain_map.units, brain_map.space, fill=np.nan)
-    what, title = _called(brain_map), brain_map.title
-    if is_template(brain_map.space, image.shape):
-        figure = figures.glass_brain(image, title, brain_map.center)
-        caption = f"Glass brain of {what} in {brain_map.space['name']}: the strongest value along each line of sight."
-    else:
-        figure = figures.slices(image, title, brain_map.center)
-        caption = f"Slices of {what} in their own space ({brain_map.space.get('name', 'native')}), axes in voxels: not in a template, hence no glass brain."
-    return Picture(
-        name, figure, f"Map of {what}, from {number(np.nanmin(values))} to {number(np.nanmax(values))}.", caption, vector=False
+    what, where = _called(brain_map), brain_map.space["name"]
+    caption = f"Glass brain of {what} in {where}: the strongest value along each line of sight."
+    figure = figures.glass_brain(image, brain_map.title, brain_map.center)
+    return Picture(name, figure, f"Map of {what}, {_reach(values)}.", caption, vector=False)
+
+
+def _slices_picture(name: str, maps: list[BrainMap]) -> Picture:
+    """Slices of one map or of the maps of all classes, with one colour scale."""
+    first, values = maps[0], np.stack([_over_times(m) for m in maps])
+    image = to_nifti(values, first.units, first.space, fill=np.nan)
+    what = _called(first) if len(maps) == 1 else f"the patterns of {len(maps)} classes"
+    titles = [str(m.label) for m in maps] if len(maps) > 1 else []
+    figure = figures.slices(image, first.title, first.center, titles)
+    caption = (
+        f"Slices of {what} in their own space ({first.space.get('name', 'native')}), which is no template or has too few slices: "
+        "hence no glass brain. Axes are voxel indices; grey is outside the mask."
     )
+    return Picture(name, figure, f"Map of {what}, {_reach(values)}.", caption, vector=False)
+
+
+def _reach(values: NDArray[np.float64]) -> str:
+    return f"from {number(np.nanmin(values))} to {number(np.nanmax(values))}"
 
 
 def _over_times(brain_map: BrainMap) -> NDArray[np.float64]:
@@ -202,39 +220,37 @@ def _over_times(brain_map: BrainMap) -> NDArray[np.float64]:
 
 
 def _sensor_pictures(name: str, brain_map: BrainMap) -> Iterator[Picture]:
-    values, units = brain_map.values, brain_map.units
-    known = np.isfinite(values.reshape(len(values), -1)).all(axis=1)
-    values, units = values[known], units[known].reset_index(drop=True)
-    if not len(units):
-        raise DataError(f"none of the {len(known)} channels has a finite value")
-    if values.ndim == 2 and brain_map.times is not None:
-        figure = figures.pattern_course(values, list(units["name"].astype(str)), brain_map.times)
-        yield Picture(
-            f"{name}-course",
-            figure,
-            f"Course of {_called(brain_map)} at each sensor.",
-            f"{_called(brain_map, capital=True)} over time, one line per sensor.",
-        )
-    yield _topomap_picture(name, brain_map, values, units)
+    known = np.flatnonzero(np.isfinite(brain_map.values.reshape(len(brain_map.values), -1)).all(axis=1))
+    if not known.size:
+        raise DataError(f"none of the {len(brain_map.values)} channels has a finite value")
+    finite = brain_map._replace(values=brain_map.values[known], units=cut_rows(brain_map.units, known))
+    if finite.values.ndim == 2 and finite.times is not None:
+        figure = figures.pattern_course(finite.values, list(finite.units["name"].astype(str)), finite.times)
+        what = _called(finite)
+        yield Picture(f"{name}-course", figure, f"Course of {what} at each sensor.", f"Course of {what}, one line per sensor.")
+    kinds = finite.units["kind"].astype(str) if "kind" in finite.units else pd.Series("eeg", index=finite.units.index)
+    for kind in dict.fromkeys(kinds):
+        rows = np.flatnonzero(kinds == kind)
+        part = finite._replace(values=finite.values[rows], units=cut_rows(finite.units, rows))
+        yield _topomap_picture(f"{name}-{kind}", part)
 
 
-def _topomap_picture(name: str, brain_map: BrainMap, values: NDArray[np.float64], units: pd.DataFrame) -> Picture:
-    _, standard = sensor_info(units)
-    maps, titles = values[None], [short(brain_map.label or "")]
-    if values.ndim == 2 and brain_map.times is not None:
-        windows = np.array_split(np.arange(values.shape[1]), min(MOST_TIMES, values.shape[1]))
+def _topomap_picture(name: str, brain_map: BrainMap) -> Picture:
+    values, times, what = brain_map.values, brain_map.times, _called(brain_map)
+    try:
+        _, standard = sensor_info(brain_map.units)
+    except DataError as error:
+        return Picture(name, None, "", f"No topographic map of {what}: {error}.")
+    maps, titles = values[None], [str(brain_map.label or "")]
+    if values.ndim == 2 and times is not None:
+        windows = np.array_split(np.arange(len(times)), min(MOST_TIMES, len(times)))
         maps = np.stack([values[:, w].mean(axis=1) for w in windows])
-        titles = [f"{brain_map.times[w[0]] * 1e3:.0f} to {brain_map.times[w[-1]] * 1e3:.0f} ms" for w in windows]
-    caption = f"{_called(brain_map, capital=True)} on the head seen from above, nose up; between the {len(units)} sensors it is interpolated."
+        titles = [f"{times[w[0]] * 1e3:.0f} to {times[w[-1]] * 1e3:.0f} ms" for w in windows]
+    figure = figures.topomap(maps, brain_map.units, titles, brain_map.title, brain_map.center)
+    caption = f"Topography of {what}, head seen from above, nose up; interpolated between the {len(values)} sensors."
     if standard:
         caption += " The recording has no positions: standard 10-05 positions are used for drawing only."
-    return Picture(
-        f"{name}-head",
-        figures.topomap(maps, units, titles, brain_map.title, brain_map.center),
-        f"Topographic maps of {_called(brain_map)}.",
-        caption,
-        vector=False,
-    )
+    return Picture(name, figure, f"Topographic maps of {what}.", caption, vector=False)
 
 
 def _images(brain_map: BrainMap) -> Iterator[tuple[str | None, Any, str]]:
@@ -280,9 +296,8 @@ def _sidecar(brain_map: BrainMap) -> dict[str, Any]:
     return {k: v for k, v in {**values, "NoEffectValue": brain_map.center}.items() if v is not None}
 
 
-def _called(brain_map: BrainMap, capital: bool = False) -> str:
-    what = "score" if brain_map.desc == "score" else f"pattern of {brain_map.label}"
-    return f"{'The' if capital else 'the'} {what}"
+def _called(brain_map: BrainMap) -> str:
+    return "the score" if brain_map.desc == "score" else f"the pattern of {brain_map.label}"
 
 
 def _contrast(result: Any) -> str:

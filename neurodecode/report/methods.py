@@ -151,7 +151,7 @@ def _cross_validated(result: Any) -> list[str]:
     settings = result.settings
     sentences = [
         f"{_estimator(settings)} was trained to tell {result.target} from the responses [@pedregosa2011].",
-        str(result.split),
+        f"Cross-validation: {str(result.split).rstrip('.')}.",
         "Scaling and the choice of features, where there were any, used the training folds only.",
     ]
     if settings.get("n_features"):
@@ -161,8 +161,9 @@ def _cross_validated(result: Any) -> list[str]:
     )
     if result.null_scores is not None:
         sentences.append(
-            f"The p value comes from {plural(len(result.null_scores), 'permutation')} ({settings.get('permutation', 'labels permuted')}), the whole fit repeated "
-            "each time [@ojala2010], counting the data as one more permutation [@phipson2010]."
+            f"The p value comes from {plural(len(result.null_scores), 'permutation')} "
+            f"({settings.get('permutation', 'labels permuted')}), the whole fit repeated each time [@ojala2010], counting the "
+            "data as one more permutation [@phipson2010]."
         )
     if result.patterns is not None:
         sentences.append("Weights were turned into activation patterns, which can be read as where the signal is [@haufe2014].")

@@ -80,11 +80,11 @@ def _deviation(table: pd.DataFrame) -> Iterator[Picture]:
 
 def _line_noise(table: pd.DataFrame) -> Iterator[Picture]:
     median = table.groupby("name", sort=False)["line_noise_ratio"].median()
-    worst = median.idxmax()
-    figure = figures.contact_bars(
-        [str(n) for n in median.index], median.to_numpy(float), "Power at the mains frequency\nover its neighbours"
-    )
-    alt = f"Line noise of {plural(len(median), 'channel')}: median {number(median.median())}, largest {number(median.max())} at {worst}."
+    names, values = [str(name) for name in median.index], median.to_numpy(float)
+    label = "Power at the mains frequency\nover its neighbours"
+    figure = figures.contact_bars(names, values, label, reference_name="no line noise", what="Channel")
+    largest = f"largest {number(median.max())} at {median.idxmax()}"
+    alt = f"Line noise of {plural(len(median), 'channel')}: median {number(median.median())}, {largest}."
     yield Picture("line-noise", figure, alt, f"{alt} Before any notch; 1 means no line noise.")
 
 

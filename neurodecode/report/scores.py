@@ -10,6 +10,7 @@ import pandas as pd
 
 from neurodecode.metrics.catalogue import METRICS, chance_level
 from neurodecode.report.contents import RunContents
+from neurodecode.report.words import best_index
 
 COLUMNS = ("pipeline", "result", "metric", "fold", "held_out", "score", "chance", "baseline", "p_value")
 
@@ -25,8 +26,9 @@ def score_table(contents: RunContents) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns pipeline, result, metric, fold, held_out, score, chance, baseline, p_value. Results over time have the mean
-        over folds at their best time; a searchlight has its best unit; regions have one row each (p corrected over regions). Further metrics over pooled predictions have ``fold`` "pooled".
+        Columns pipeline, result, metric, fold, held_out, score, chance, baseline, p_value. Results over time have the mean over
+        folds at their best time; a searchlight has its best unit; regions have one row each (p corrected over regions).
+        Further metrics over pooled predictions have ``fold`` "pooled".
     """
     rows: list[dict[str, Any]] = []
     for name, result in contents.results.items():
@@ -72,7 +74,7 @@ def chance_of(metric: str, result: Any) -> float:
 
 
 def _time_rows(result: Any) -> list[dict[str, Any]]:
-    best = int(np.nanargmax(result.mean))
+    best = best_index(result.mean)
     common = {"metric": result.metric, "chance": result.chance}
     where = f"best time {result.times[best]:g} s"
     p_value = None if result.p_values is None else float(result.p_values[best])
@@ -80,14 +82,14 @@ def _time_rows(result: Any) -> list[dict[str, Any]]:
 
 
 def _generalization_rows(result: Any) -> list[dict[str, Any]]:
-    train, test = np.unravel_index(int(np.nanargmax(result.mean)), result.mean.shape)
+    train, test = np.unravel_index(best_index(result.mean), result.mean.shape)
     where = f"trained at {result.train_times[train]:g} s, tested at {result.test_times[test]:g} s"
     score = float(result.mean[train, test])
     return [{"metric": result.metric, "chance": result.chance, "fold": "mean", "held_out": where, "score": score}]
 
 
 def _searchlight_rows(result: Any) -> list[dict[str, Any]]:
-    best = int(np.nanargmax(result.scores))
+    best = best_index(result.scores)
     p_value = None if result.p_values is None else float(result.p_values[best])
     where = f"best unit {result.units['name'].iloc[best]}"
     score = float(result.scores[best])

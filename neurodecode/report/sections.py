@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,17 @@ from neurodecode.report import figures
 from neurodecode.report.contents import RunContents
 from neurodecode.report.maps import map_pictures, maps_of
 from neurodecode.report.parts import Picture, Section, Table, Tile
-from neurodecode.report.words import interval_text, metric_label, metric_name, number, p_text, plural, verdict
+from neurodecode.report.words import (
+    best_index,
+    interval_text,
+    metric_label,
+    metric_name,
+    number,
+    p_text,
+    plural,
+    score_text,
+    verdict,
+)
 
 
 def result_sections(contents: RunContents) -> list[Section]:
@@ -28,12 +39,13 @@ def result_sections(contents: RunContents) -> list[Section]:
     list of Section
         The first picture of each is the one that shows its score; a result of a type that has no section says so.
     """
-    return [RENDERERS.get(type(result).__name__, _unknown)(name, result, contents) for name, result in contents.results.items()]
+    sections = [RENDERERS.get(type(r).__name__, _unknown)(name, r, contents) for name, r in contents.results.items()]
+    return [replace(section, title=section.title[:1].upper() + section.title[1:]) for section in sections]
 
 
 def _decoding(name: str, result: Any, contents: RunContents) -> Section:
     label = metric_label(result.metric)
-    summary = f"{label} of each held-out fold, mean {number(result.score)}; chance is {number(result.chance)}"
+    summary = f"{label} of each held-out fold, mean {score_text(result.score)}; chance is {number(result.chance)}"
     pictures = [
         Picture("scores", figures.score_summary(result), f"{summary}.", _score_caption(result)),
         *_confusion_pictures(result),
@@ -56,42 +68,58 @@ def _tiles(result: Any) -> list[Tile]:
     known = np.isfinite([low, high]).all()
     p_note = f"{result.n_permutations} permutations" if result.p_value is not None else "no permutations were run"
     return [
-        Tile(metric_label(result.metric), number(result.score), f"best possible {number(result.best)}"),
+        Tile(metric_label(result.metric), score_text(result.score), f"best possible {number(result.best)}"),
         Tile("Chance", number(result.chance), "without any information"),
         Tile(
             "95 % interval",
-            f"{number(low)} to {number(high)}" if known else "n/a",
+            f"{score_text(low)} to {score_text(high)}" if known else "n/a",
             f"over {plural(len(result.fold_scores), 'fold')}",
         ),
         Tile("p value", "not tested" if result.p_value is None else number(result.p_value), p_note),
-        Tile("Baseline", number(result.baseline), result.baseline_name),
+        Tile("Baseline", score_text(result.baseline), result.baseline_name),
     ]
 
 
 def _score_sentences(result: Any) -> list[str]:
     """Sentences that nobody can misread: what was scored, on what, against what."""
-    what = f"{len(result.classes)} classes of {result.target}" if result.classes else result.target
     sentences = [
-        f"The decoder told {what} from held-out data with a {metric_name(result.metric)} of {number(result.score)}; "
-        f"guessing gives {number(result.chance)} and a perfect decoder {number(result.best)}."
-        if result.classes
-        else f"The decoder predicted {what} in held-out data with a {metric_name(result.metric)} of {number(result.score)}; "
-        f"without any information it would be {number(result.chance)}, a perfect decoder reaches {number(result.best)}.",
+        _found(result),
         interval_text(result.confidence_interval, len(result.fold_scores)),
         p_text(result),
-        f"The baseline ({result.baseline_name}) reaches {number(result.baseline)} on the same folds.",
-        result.split,
+        f"The baseline ({result.baseline_name}) reaches {score_text(result.baseline)} on the same folds.",
+        _sentence(result.split),
     ]
     if np.isfinite(result.baseline) and result.score < result.baseline:
         sentences.insert(4, "The decoder is below this baseline: a simpler method does better here.")
     return sentences
 
 
+def _found(result: Any) -> str:
+    score = f"in held-out data with a {metric_name(result.metric)} of {score_text(result.score)}"
+    reach = f"a perfect decoder reaches {number(result.best)}"
+    if not result.classes:
+        return f"The decoder predicted {result.target} {score}; no information gives {number(result.chance)}, {reach}."
+    names = ", ".join(map(str, result.classes[:8])) + (", ..." if len(result.classes) > 8 else "")
+    return (
+        f"The decoder told {len(result.classes)} classes of {result.target} apart ({names}) {score}; "
+        f"guessing gives {number(result.chance)}, {reach}."
+    )
+
+
+def _sentence(text: Any) -> str:
+    """A text with a capital at its start and a full stop at its end."""
+    words = str(text).strip()
+    return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) or not words else ".")
+
+
 def _score_caption(result: Any) -> str:
-    text = f"Each dot is one held-out fold; the line is their mean and the band its 95 % interval. Dashed: chance ({number(result.chance)})."
-    if result.null_scores is not None:
-        text += " Right: the scores of the same analysis on shuffled labels; a score above all of them is unlikely without information."
-    return text
+    text = (
+        "Each dot is one held-out fold; the line is their mean and the band its 95 % interval. "
+        f"Dashed: chance ({number(result.chance)})."
+    )
+    if result.null_scores is None:
+        return text
+    return f"{text} Right: scores of the same analysis on shuffled labels; luck alone rarely beats all of them."
 
 
 def _confusion_pictures(result: Any) -> Iterator[Picture]:
@@ -128,23 +156,25 @@ def _class_table(result: Any) -> pd.DataFrame:
     if not {"held_out", "side", "label", "n"} <= set(counts.columns) or not len(counts):
         return pd.DataFrame()
     keys = [c for c in ("subject", "fold", "held_out", "side") if c in counts]
-    wide = counts.pivot_table(index=keys, columns="label", values="n", aggfunc="sum", fill_value=0, sort=False)
+    wide: pd.DataFrame = counts.pivot_table(index=keys, columns="label", values="n", aggfunc="sum", fill_value=0, sort=False)
     return wide.reset_index().drop(columns="fold").rename(columns={"held_out": "held out"}).rename_axis(columns=None)
 
 
 def _over_time(name: str, result: Any, contents: RunContents) -> Section:
-    best = int(np.nanargmax(result.mean))
-    peak = f"{number(result.mean[best])} at {result.times[best] * 1e3:.0f} ms"
+    best = best_index(result.mean)
+    when = f"at {result.times[best] * 1e3:.0f} ms"
+    peak = f"{score_text(result.mean[best])} {when}"
     p = None if result.p_values is None else float(result.p_values[best])
     sentences = [
         f"A decoder was trained and tested at each time from the event: the highest {metric_name(result.metric)} is {peak}, "
         f"where chance is {number(result.chance)}.",
         _significant_times(result),
-        result.split,
+        _sentence(result.split),
     ]
-    picture = Picture("time", figures.time_course(result), f"{metric_label(result.metric)} over time, peak {peak}, chance {number(result.chance)}.",
-                      "The band is the standard error over folds; the dashed line is chance.")  # fmt: skip
-    tiles = [Tile(f"Highest {metric_name(result.metric)}", number(result.mean[best]), f"at {result.times[best] * 1e3:.0f} ms"),
+    alt = f"{metric_label(result.metric)} over time, peak {peak}, chance {number(result.chance)}."
+    caption = "The band is the standard error over folds; the dashed line is chance."
+    picture = Picture("time", figures.time_course(result), alt, caption)
+    tiles = [Tile(f"Highest {metric_name(result.metric)}", score_text(result.mean[best]), when),
              Tile("Chance", number(result.chance), "at every time"),
              Tile("p value", "not tested" if p is None else number(p), "corrected for all times")]  # fmt: skip
     return Section(name, sentences, verdict(float(result.mean[best]), result.chance, p), tiles, [picture], [], list(result.notes))
@@ -157,21 +187,22 @@ def _significant_times(result: Any) -> str:
     if not len(passed):
         return "At no time does it pass p ≤ 0.05, corrected for the number of times (maximum statistic over permutations)."
     span = f"the first at {passed[0]:.0f} ms, the last at {passed[-1]:.0f} ms"
-    return f"It passes p ≤ 0.05 at {len(passed)} of {len(result.times)} times ({span}), corrected by the maximum statistic over permutations."
+    count = f"{len(passed)} of {len(result.times)} times ({span})"
+    return f"It passes p ≤ 0.05 at {count}, corrected by the maximum statistic over permutations."
 
 
 def _across_time(name: str, result: Any, contents: RunContents) -> Section:
-    train, test = np.unravel_index(int(np.nanargmax(result.mean)), result.mean.shape)
+    train, test = np.unravel_index(best_index(result.mean), result.mean.shape)
     where = f"trained at {result.train_times[train] * 1e3:.0f} ms and tested at {result.test_times[test] * 1e3:.0f} ms"
     sentences = [
         f"A decoder trained at one time was tested at every other: the highest {metric_name(result.metric)} is "
-        f"{number(result.mean[train, test])} ({where}), where chance is {number(result.chance)}.",
-        result.split,
+        f"{score_text(result.mean[train, test])} ({where}), where chance is {number(result.chance)}.",
+        _sentence(result.split),
     ]
     alt = f"{metric_label(result.metric)} for every pair of training and testing time, chance {number(result.chance)}."
     caption = "A response that holds generalises away from the diagonal; a chain of different responses stays on it."
     tiles = [
-        Tile(f"Highest {metric_name(result.metric)}", number(result.mean[train, test]), where),
+        Tile(f"Highest {metric_name(result.metric)}", score_text(result.mean[train, test]), where),
         Tile("Chance", number(result.chance), "everywhere"),
     ]
     picture = Picture("generalisation", figures.generalization(result), alt, caption)
@@ -181,18 +212,18 @@ def _across_time(name: str, result: Any, contents: RunContents) -> Section:
 
 
 def _searchlight(name: str, result: Any, contents: RunContents) -> Section:
-    best = int(np.nanargmax(result.scores))
+    best = best_index(result.scores)
     p = None if result.p_values is None else float(result.p_values[best])
     unit = result.units["name"].iloc[best]
     sentences = [
         f"A decoder was fitted on each sphere of {number(result.radius_mm)} mm: the highest {metric_name(result.metric)} is "
-        f"{number(result.scores[best])} around {unit}, where chance is {number(result.chance)}.",
+        f"{score_text(result.scores[best])} around {unit}, where chance is {number(result.chance)}.",
         "No permutation test was run over spheres: the highest of many is above chance by luck alone." if p is None
         else f"Corrected for all spheres by the maximum statistic: p = {number(p)}.",
-        result.split,
+        _sentence(result.split),
     ]  # fmt: skip
     tiles = [
-        Tile(f"Highest {metric_name(result.metric)}", number(result.scores[best]), f"around {unit}"),
+        Tile(f"Highest {metric_name(result.metric)}", score_text(result.scores[best]), f"around {unit}"),
         Tile("Chance", number(result.chance), "in every sphere"),
     ]
     pictures = list(map_pictures(maps_of(name, result, contents)))
@@ -209,14 +240,14 @@ def _regions(name: str, result: Any, contents: RunContents) -> Section:
     sentences = [
         f"A decoder was fitted on each of {plural(len(table), 'region')}: the highest {metric_name(result.metric)} is "
         f"{number(best['score'])} in {best['roi']}, where chance is {number(result.chance)}.",
-        result.split,
+        _sentence(result.split),
     ]
     alt = f"{metric_label(result.metric)} of each region, chance {number(result.chance)}."
     picture = Picture(
         "regions", figures.roi_scores(result), alt, "Bars start at chance; full colour where p ≤ 0.05, corrected over regions."
     )
     tiles = [
-        Tile(f"Highest {metric_name(result.metric)}", number(best["score"]), str(best["roi"])),
+        Tile(f"Highest {metric_name(result.metric)}", score_text(best["score"]), str(best["roi"])),
         Tile("Chance", number(result.chance), "in every region"),
     ]
     return Section(
@@ -279,11 +310,10 @@ def evoked_section(contents: RunContents) -> list[Section]:
     names = ", ".join(str(c) for c in erp.samples[label])
     most = 6
     alt = f"Evoked responses to {names} at {plural(min(erp.n_units, most), 'channel')}."
-    which = (
-        ""
-        if erp.n_units <= most
-        else f" Shown are the {most} of {erp.n_units} channels whose classes differ most: a choice made with the labels, for looking only."
+    chosen = (
+        f" Shown are the {most} of {erp.n_units} channels whose classes differ most: chosen with the labels, for looking only."
     )
+    which = "" if erp.n_units <= most else chosen
     picture = Picture("evoked", figures.evoked(erp, most, label), alt, f"Mean over epochs of each class.{which}")
     return [Section("Evoked responses", pictures=[picture])]
 
@@ -293,8 +323,10 @@ def _targets(contents: RunContents) -> list[str]:
 
 
 def overview(scores: pd.DataFrame) -> pd.DataFrame:
-    """The mean rows of the table of scores: one line per result."""
+    """The mean rows of the table of scores, the best where a result has several: one line per result."""
     means = scores[scores["fold"] == "mean"].drop(columns=["pipeline", "fold"])
+    best = means.loc[list(means.fillna({"score": -np.inf}).groupby("result", sort=False)["score"].idxmax())]
+    means = best.assign(metric=[metric_label(metric) for metric in best["metric"]])
     return means.rename(columns={"held_out": "what", "p_value": "p"}).reset_index(drop=True)
 
 

@@ -69,7 +69,7 @@ def _betas(step: Step) -> str:
 
 def _fir(step: Step) -> str:
     low, high = step["window"]
-    return f"Responses from {low:g} to {high:g} s around each event were estimated without assuming a shape (finite impulse response)."
+    return f"Responses from {low:g} to {high:g} s after each event were estimated as a finite impulse response, of any shape."
 
 
 def _chosen_responses(step: Step) -> str:
@@ -196,8 +196,8 @@ def _common_average(step: Step) -> str:
 def _high_gamma(step: Step) -> str:
     low, high = step["band"]
     return (
-        f"High-gamma amplitude is the mean of the envelopes of {plural(len(step['bands']), 'band')} from {low:g} to {high:g} Hz, each "
-        "relative to its own mean [@crone2001; @bouchard2013]."
+        f"High-gamma amplitude is the mean of the envelopes of {plural(len(step['bands']), 'band')} from {low:g} to {high:g} Hz, "
+        "each relative to its own mean [@crone2001; @bouchard2013]."
     )
 
 

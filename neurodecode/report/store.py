@@ -14,7 +14,7 @@ import pandas as pd
 
 from neurodecode.data import Responses, load, save
 from neurodecode.data.atomic import atomic_folder
-from neurodecode.data.store import read_table, write_table
+from neurodecode.data.tsv import read_table, write_table
 from neurodecode.errors import CorruptFileError, DataError, FormatError, NeurodecodeError
 from neurodecode.report.contents import RunContents
 
@@ -148,8 +148,9 @@ class _Writer:
 
 def _plain_columns(table: pd.DataFrame) -> pd.DataFrame:
     """The table with texts where a column mixes types, and text column names."""
-    mixed = {c: table[c].map(str) for c in table if table[c].dtype == object and table[c].map(type).nunique() > 1}
-    return table.assign(**mixed).rename(columns=str)
+    named = table.rename(columns=str)
+    mixed = {str(c): named[c].map(str) for c in named if named[c].dtype == object and len(set(named[c].map(type))) > 1}
+    return named.assign(**mixed)
 
 
 def _decode(value: Any, root: Path) -> Any:

@@ -33,6 +33,16 @@ def number(value: Any, digits: int = 3) -> str:
     return f"{value:.{digits}g}"
 
 
+def score_text(value: Any) -> str:
+    """A score with three decimals, so that scores stand under each other; "n/a" where it is missing."""
+    return f"{float(value):.3f}" if value is not None and np.isfinite(float(value)) else "n/a"
+
+
+def best_index(values: Any) -> int:
+    """Flat index of the highest value, NaN counting as the lowest."""
+    return int(np.argmax(np.nan_to_num(np.asarray(values, float), nan=-np.inf)))
+
+
 def short(name: Any, most: int = 22) -> str:
     """A name that fits on an axis: one line, shortened in the middle."""
     text = " ".join("".join(c if c.isprintable() else " " for c in str(name)).split())
@@ -78,7 +88,8 @@ def interval_text(interval: tuple[float, float], n_folds: int) -> str:
     low, high = interval
     if not np.isfinite([low, high]).all():
         return f"There is no confidence interval over {plural(n_folds, 'fold')}."
-    return f"The 95 % interval of the mean over {plural(n_folds, 'fold')} is {number(low)} to {number(high)} (t distribution)."
+    span = f"{score_text(low)} to {score_text(high)}"
+    return f"The 95 % interval of the mean over {plural(n_folds, 'fold')} is {span} (t distribution)."
 
 
 def p_text(result: Any) -> str:

@@ -227,7 +227,15 @@ def event_counts(table: pd.DataFrame) -> Figure:
 
 
 @styled
-def contact_bars(names: list[str], values: NDArray[np.float64], label: str, reference: float = 1.0, most: int = 40) -> Figure:
+def contact_bars(
+    names: list[str],
+    values: NDArray[np.float64],
+    label: str,
+    reference: float = 1.0,
+    reference_name: str = "no change",
+    what: str = "Contact",
+    most: int = 40,
+) -> Figure:
     """Draw one value per contact as sorted bars from a reference.
 
     Parameters
@@ -239,7 +247,11 @@ def contact_bars(names: list[str], values: NDArray[np.float64], label: str, refe
     label : str
         Axis label.
     reference : float
-        Value that means no change; the five contacts furthest above it are named on the bars.
+        Value that means nothing special; the five largest above it are written on the bars.
+    reference_name : str
+        What it is called in the legend.
+    what : str
+        What the bars stand for, on the axis.
     most : int
         Contacts shown, the largest first.
 
@@ -254,7 +266,7 @@ def contact_bars(names: list[str], values: NDArray[np.float64], label: str, refe
     ax = figure.subplots()
     colours = [RED if values[i] > reference else "#9fb7c9" for i in order]
     ax.bar(range(len(order)), values[order] - reference, bottom=reference, color=colours, width=0.75)
-    ax.axhline(reference, color=INK, linewidth=1.1, linestyle=(0, (4, 3)), label=f"no change ({number(reference)})")
+    ax.axhline(reference, color=INK, linewidth=1.1, linestyle=(0, (4, 3)), label=f"{reference_name} ({number(reference)})")
     _log_axis(ax)
     ax.set_xticks(range(len(order)), [short(names[i], 10) for i in order], rotation=90 if len(order) > 10 else 0, fontsize=8)
     ax.set_xlim(-0.7, max(len(order), 1) - 0.3)
@@ -263,9 +275,8 @@ def contact_bars(names: list[str], values: NDArray[np.float64], label: str, refe
             ax.annotate(
                 number(values[i], 2), (x, values[i]), xytext=(0, 2), textcoords="offset points", ha="center", fontsize=7.5
             )
-    ax.set_xlabel(
-        "Contact" if len(order) == np.isfinite(values).sum() else f"Contact (the {len(order)} largest of {len(values)})"
-    )
+    cut = len(order) < int(np.isfinite(values).sum())
+    ax.set_xlabel(f"{what} (the {len(order)} largest of {len(values)})" if cut else what)
     ax.set_ylabel(label)
     legend_above(ax)
     return figure
@@ -274,7 +285,7 @@ def contact_bars(names: list[str], values: NDArray[np.float64], label: str, refe
 def row_names(table: pd.DataFrame, values: list[str]) -> list[str]:
     """What names each row: subject, session, task and run as far as they vary, or the recording, or a number."""
     columns = [c for c in ("subject", "session", "task", "run") if c in table and c not in values]
-    varying = [c for c in columns if table[c].nunique(dropna=False) > 1] or columns[-1:]
+    varying = [c for c in columns if len(set(table[c])) > 1] or columns[-1:]
     if varying:
         parts = [(f"{c} " if len(varying) > 1 else "") + table[c].astype(str) for c in varying]
         return [" ".join(row) for row in zip(*parts, strict=True)]

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from neurodecode.report.figures.style import (
     BLUE,
-    FAINT,
     INK,
     MUTED,
     RED,
@@ -19,7 +18,7 @@ from neurodecode.report.figures.style import (
     new_figure,
     styled,
 )
-from neurodecode.report.words import metric_label, number, short
+from neurodecode.report.words import metric_label, score_text, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -201,10 +200,10 @@ def _draw_folds(ax: Axes, result: Any) -> None:
     scores = np.asarray(result.fold_scores, float)
     low, high = result.confidence_interval
     if np.isfinite([low, high]).all():
-        ax.axhspan(low, high, color=BLUE, alpha=0.13, linewidth=0, label=f"95 % interval {number(low)} to {number(high)}")
-    ax.axhline(result.score, color=BLUE, label=f"mean {number(result.score)}")
+        ax.axhspan(low, high, color=BLUE, alpha=0.13, linewidth=0, label=f"95 % interval {score_text(low)} to {score_text(high)}")
+    ax.axhline(result.score, color=BLUE, label=f"mean {score_text(result.score)}")
     if np.isfinite(result.baseline) and not np.isclose(result.baseline, result.chance):
-        label = f"baseline {number(result.baseline)}"
+        label = f"baseline {score_text(result.baseline)}"
         ax.axhline(result.baseline, color=RED, linestyle=(0, (1, 1.5)), linewidth=1.4, label=label)
     draw_chance(ax, result.chance)
     ax.plot(range(len(scores)), scores, "o", color=BLUE, markersize=6, markeredgecolor="white", zorder=3)
@@ -246,7 +245,7 @@ def _draw_null(ax: Axes, result: Any, null: NDArray[np.float64]) -> None:
 def _write_counts(ax: Axes, counts: NDArray[Any], shares: NDArray[np.float64]) -> None:
     size = float(np.clip(90 / len(counts), 6, 10))
     for (i, j), n in np.ndenumerate(counts):
-        ax.text(j, i, str(int(n)), ha="center", va="center", fontsize=size, color=INK if shares[i, j] > 0.55 else FAINT)
+        ax.text(j, i, str(int(n)), ha="center", va="center", fontsize=size, color="white" if shares[i, j] > 0.55 else INK)
 
 
 def _mark_chance(bar: Any, chance: float) -> None:

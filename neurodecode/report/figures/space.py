@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_SENSORS = ("eeg", "mag", "grad")
+_HEAD = 0.09  # m; radius of the head that is drawn
+_SENSORS = ("eeg", "mag")
 _MONTAGES = ("colin27_1005", "standard_1005")  # the name of newer and of older versions of MNE
 
 
@@ -55,50 +56,48 @@ def glass_brain(image: Any, label: str, center: float = 0.0) -> Figure:
 
 
 @styled
-def slices(image: Any, label: str, center: float = 0.0, most: int = 12) -> Figure:
-    """Draw a map in a native space as a mosaic of its slices.
+def slices(image: Any, label: str, center: float = 0.0, titles: Sequence[str] = (), most: int = 16) -> Figure:
+    """Draw maps in a native space as a mosaic of their slices, all with one colour scale.
 
     Parameters
     ----------
-    image : nibabel image of shape (x, y, z)
+    image : nibabel image of shape (x, y, z) or (x, y, z, n_maps)
         Values; NaN is outside and stays grey.
     label : str
         Label of the colour bar.
     center : float
         Value without colour.
+    titles : sequence of str
+        Name of each map, where there are several.
     most : int
-        Slices shown, evenly spread over those that hold values.
+        Slices shown in all, evenly spread over those that hold values, but at least one per map.
 
     Returns
     -------
     Figure
         Slices along the third axis, from the first index up.
+
+    Raises
+    ------
+    DataError
+        If no value is finite.
     """
     import matplotlib
 
     volume = image.get_fdata()
-    filled = np.flatnonzero(np.isfinite(volume).any(axis=(0, 1)))
-    if not filled.size:
-        raise DataError(f"the map of shape {volume.shape} holds no finite value to draw")
-    shown = filled[np.unique(np.linspace(0, len(filled) - 1, min(most, len(filled))).round().astype(int))]
+    volume = volume if volume.ndim == 4 else volume[..., None]
+    shown = _shown_slices(volume, max(1, most // volume.shape[3]))
+    panels = [(m, int(k)) for m in range(volume.shape[3]) for k in shown]
     sizes = np.linalg.norm(image.affine[:3, :3], axis=0)
-    columns = min(len(shown), 4)
-    rows = -(-len(shown) // columns)
-    shape = volume.shape[1] * sizes[1] / (volume.shape[0] * sizes[0])
-    width = 8.4 if columns > 1 else 5.6
-    figure = new_figure(width, float(np.clip(0.5 + rows * (width / columns) * 0.85 * shape, 2.2, 9)))
-    grid = figure.subplots(rows, columns, squeeze=False)
+    figure, axes = _mosaic(len(panels), volume.shape[1] * sizes[1] / (volume.shape[0] * sizes[0]))
     reach = float(np.nanmax(np.abs(volume - center))) or 1.0
     colours = matplotlib.colormaps[DIVERGING].with_extremes(bad="#e9edf1")
     options = {"cmap": colours, "vmin": center - reach, "vmax": center + reach, "origin": "lower", "aspect": sizes[1] / sizes[0]}
-    for ax in grid.flat:
-        ax.set_axis_off()
-    for ax, k in zip(grid.flat, shown, strict=False):
-        drawn = ax.imshow(volume[:, :, k].T, interpolation="nearest", **options)
-        ax.set_title(f"slice {k}", fontsize=9)
-    bar = figure.colorbar(drawn, ax=list(grid.flat), shrink=0.8, label=label, aspect=18)
-    bar.outline.set_visible(False)  # type: ignore[operator]
-    _name_center(bar.ax, center)
+    for ax, (m, k) in zip(axes, panels, strict=False):
+        ax.imshow(volume[:, :, k, m].T, interpolation="nearest", **options)
+        name = short(titles[m], 18) if titles else ""
+        ax.set_title(", ".join(part for part in (name, f"slice {k}" if len(shown) > 1 or not name else "") if part), fontsize=9)
+    _colour_bar(figure, center - reach, center + reach, label, axes)
     return figure
 
 
@@ -180,14 +179,38 @@ def sensor_info(units: pd.DataFrame) -> tuple[Any, bool]:
     standard = positions is None
     if positions is None:
         positions = _standard_positions(mne, names)
+    if "mag" in kinds:  # sensors of a helmet lie outside the head: drawn at its surface
+        positions = positions * (_HEAD / np.median(np.linalg.norm(positions, axis=1)))
     info = mne.create_info(names, 1000.0, "eeg")
     info.set_montage(mne.channels.make_dig_montage(dict(zip(names, positions, strict=True)), coord_frame="head"))
     return info, standard
 
 
-def is_template(space: Mapping[str, Any], shape: tuple[int, ...]) -> bool:
+def is_template(space: Mapping[str, Any]) -> bool:
     """Whether a volume can be drawn in a glass brain: MNI space and more than a few slices."""
-    return str(space.get("name", "")).startswith("MNI") and min(shape[:3]) > 4
+    return str(space.get("name", "")).startswith("MNI") and min(space.get("shape") or [0]) > 4
+
+
+def _shown_slices(volume: NDArray[np.float64], most: int) -> NDArray[np.intp]:
+    """Indices along the third axis, evenly spread over the slices that hold a finite value."""
+    filled: NDArray[np.intp] = np.flatnonzero(np.isfinite(volume).any(axis=(0, 1, 3)))
+    if not filled.size:
+        raise DataError(f"the map of shape {volume.shape[:3]} holds no finite value to draw")
+    middle = [len(filled) // 2] if most == 1 else np.linspace(0, len(filled) - 1, min(most, len(filled))).round()
+    chosen: NDArray[np.intp] = filled[np.unique(np.asarray(middle, int))]
+    return chosen
+
+
+def _mosaic(n: int, shape: float) -> tuple[Figure, list[Axes]]:
+    """A figure of n panels whose height is `shape` times their width, axes hidden."""
+    columns = min(n, 4)
+    rows = -(-n // columns)
+    width = 8.4 if columns > 1 else 5.6
+    figure = new_figure(width, float(np.clip(0.35 + rows * (0.3 + (width - 1.2) / columns * shape), 2.2, 11)))
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for ax in axes:
+        ax.set_axis_off()
+    return figure, axes
 
 
 def _positions(units: pd.DataFrame) -> NDArray[np.float64] | None:
@@ -233,7 +256,7 @@ def _colour_bar(figure: Figure, low: float, high: float, label: str, where: Any)
     mappable = ScalarMappable(Normalize(low, high), DIVERGING)
     place = {"cax": figure.add_axes(where)} if isinstance(where, tuple) else {"ax": where, "shrink": 0.75, "aspect": 16}
     bar = figure.colorbar(mappable, label=label, **place)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     _name_center(bar.ax, (low + high) / 2)
 
 

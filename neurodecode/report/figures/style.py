@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREEN, PURPLE, SKY, RED, YELLOW = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#C9B800"
 PALETTE = (BLUE, RED, GREEN, ORANGE, PURPLE, SKY, YELLOW)
 INK, MUTED, FAINT = "#1f2933", "#5f6b78", "#dfe4ea"
-SEQUENTIAL, DIVERGING = "cividis", "RdBu_r"
+SEQUENTIAL, DIVERGING = "Blues", "RdBu_r"
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "font.family": ["DejaVu Sans"],
     "font.size": 10,
     "axes.titlesize": 10.5,
@@ -65,7 +65,7 @@ def styled(function: Callable[_P, _R]) -> Callable[_P, _R]:
     def inner(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         import matplotlib
 
-        with matplotlib.rc_context(STYLE):
+        with matplotlib.rc_context(dict(STYLE)):
             return function(*args, **kwargs)
 
     return inner

@@ -92,7 +92,7 @@ def generalization(result: Any) -> Figure:
     ax.set_aspect("equal")
     bar = figure.colorbar(image, ax=ax, shrink=0.85, label=f"{metric_label(result.metric)} (white: chance)")
     bar.ax.axhline(result.chance, color=INK, linewidth=1.1, linestyle=(0, (3, 2)), label="chance")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     return figure
 
 
