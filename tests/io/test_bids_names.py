@@ -51,9 +51,7 @@ def test_names_as_they_occur(name: str, entities: dict[str, str], suffix: str, e
     assert parse_name(name) == (entities, suffix, extension)
 
 
-@pytest.mark.parametrize(
-    "name", ["sub-01_task_bold.nii", "sub-01__bold.nii", "sub-01_sub-02_bold.nii", "_", ".x_y"]
-)
+@pytest.mark.parametrize("name", ["sub-01_task_bold.nii", "sub-01__bold.nii", "sub-01_sub-02_bold.nii", "_", ".x_y"])
 def test_other_names_are_none(name: str):
     assert parse_name(name) is None
 
