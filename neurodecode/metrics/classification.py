@@ -68,8 +68,7 @@ def roc_auc(positive: ArrayLike, scores: ArrayLike) -> Any:
     """Area under the receiver operating characteristic.
 
     The probability that a sample of the positive class scores above one of the other class, ties counting one half
-    (Mann-Whitney): ``(R - n1 (n1 + 1) / 2) / (n1 n0)`` with R the sum of the mid-ranks of the positive samples.
-    Chance 0.5, best 1.
+    (Mann-Whitney). Counted exactly. Chance 0.5, best 1.
 
     Parameters
     ----------
@@ -88,19 +87,19 @@ def roc_auc(positive: ArrayLike, scores: ArrayLike) -> Any:
     DataError
         If lengths differ or scores hold NaN.
     """
-    from scipy.stats import rankdata
-
     mask, values = np.asarray(positive, bool), np.asarray(scores, float)
     if mask.ndim != 1 or values.ndim < 1 or len(values) != len(mask):
         raise DataError(f"positive must be (n_samples,) and scores (n_samples, ...), got shapes {mask.shape} and {values.shape}")
     if np.isnan(values).any():
         raise DataError(f"scores hold {int(np.isnan(values).sum())} NaN of {values.size}: leave those samples out first")
-    n_positive = int(mask.sum())
-    n_negative = len(mask) - n_positive
-    if not n_positive or not n_negative:
+    if mask.all() or not mask.any():
         return np.full(values.shape[1:], np.nan)[()]
-    ranks = rankdata(values, axis=0)
-    return (ranks[mask].sum(axis=0) - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative)
+    positives = np.ascontiguousarray(values[mask].reshape(int(mask.sum()), -1).T)
+    negatives = np.sort(values[~mask].reshape(int((~mask).sum()), -1).T, axis=1)
+    below = [
+        n.searchsorted(p, "left").sum() + n.searchsorted(p, "right").sum() for p, n in zip(positives, negatives, strict=True)
+    ]
+    return (np.array(below) / (2 * positives.shape[1] * negatives.shape[1])).reshape(values.shape[1:])[()]
 
 
 def confusion_matrix(true: ArrayLike, predicted: ArrayLike, classes: Sequence[Any]) -> NDArray[np.int64]:
