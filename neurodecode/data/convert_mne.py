@@ -144,7 +144,7 @@ def _from_raw(raw: Any) -> Recording:
         block: NDArray[Any] = raw.get_data(start=start, stop=stop, verbose="warning")
         return block
 
-    shape = (len(raw.ch_names), raw.n_times)
+    shape = (len(raw.ch_names), int(raw.n_times))
     data = read(0, raw.n_times) if raw.preload else LazySignal(read, shape)
     sfreq = float(raw.info["sfreq"])
     events = _events_of(raw.annotations, float(raw.first_time))

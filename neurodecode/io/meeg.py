@@ -62,11 +62,11 @@ def read_meeg(path: str | Path, *, strict: bool = True, **options: Any) -> Recor
     with mne_reading(file, strict=strict) as notes:
         if strict:
             check_length(file, kind, options)
-        obj, keep = open_mne(file, kind, options)
+        obj = open_mne(file, kind, options)
         if strict and kind == "eeglab":
             check_fdt(file, obj)
     files = files_of(obj, file, kind, options)
-    result: Recording | Responses = finished(obj, file, files, notes, strict=strict, keep=keep)
+    result: Recording | Responses = finished(obj, file, files, notes, strict=strict)
     return result
 
 
@@ -185,10 +185,16 @@ def channels_tsv(file: BidsFile) -> pd.DataFrame | None:
 def _read_bids_nwb(file: BidsFile, options: dict[str, Any]) -> Recording:
     from neurodecode.io.nwb import read_nwb_series
 
-    recording = read_nwb_series(file.path, **options)
+    recording = _from_first_sample(read_nwb_series(file.path, **options))
     table = channels_tsv(file)
     meta = {**recording.meta, "sources": sources([file.path], file.root)}
     return recording.replace(channels=recording.channels if table is None else _renamed(recording, table, file), meta=meta)
+
+
+def _from_first_sample(recording: Recording) -> Recording:
+    """The same on the clock of BIDS, on which the first sample is 0 s; an NWB file may start at any time."""
+    events = recording.events.assign(onset=recording.events["onset"] - recording.t0)
+    return recording.replace(t0=0.0, events=events, valid=recording.valid.shift(-recording.t0))
 
 
 def _renamed(recording: Recording, table: pd.DataFrame, file: BidsFile) -> pd.DataFrame:

@@ -191,16 +191,17 @@ def _check_fif(path: Path) -> None:
 
 
 def _walk_tags(path: Path, file: Any, size: int | None) -> int:
-    """Follow the tags to the end and return how many blocks are still open."""
-    position = depth = 0
+    """Follow the tags to the end and return how many blocks are still open; a file without any block has no end either."""
+    position, depth, n_blocks = 0, 0, 0
     while True:
         file.seek(position)
         header = file.read(16)
         if not header:
-            return depth
+            return depth if n_blocks else 1
         if len(header) < 16:
             raise _wrong(path, f"it ends within a tag, at byte {position + len(header)}")
         kind, _, length, following = map(int, struct.unpack(">iIii", header))
+        n_blocks += kind == _BLOCK_START
         depth += (kind == _BLOCK_START) - (kind == _BLOCK_END)
         end = position + 16 + length
         if length < 0 or (size is not None and end > size):
@@ -216,8 +217,8 @@ def _walk_tags(path: Path, file: Any, size: int | None) -> int:
 
 
 def check_fdt(path: Path, raw: Any) -> None:
-    """Raise `CorruptFileError` unless the .fdt of an EEGLAB file holds 4 bytes per channel and sample."""
-    for data in map(Path, raw.filenames):
+    """Raise `CorruptFileError` unless the .fdt of a continuous EEGLAB file holds 4 bytes per channel and sample."""
+    for data in map(Path, getattr(raw, "filenames", ())):
         if data.suffix.lower() == ".fdt":
             expected, found = 4 * len(raw.ch_names) * raw.n_times, data.stat().st_size
             if expected != found:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
-from collections.abc import Mapping
+import weakref
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,7 @@ DEFAULTS = {"eeglab": {"eog": "auto"}, "cnt": {"eog": "auto", "ecg": "auto", "em
 _PATH_OPTIONS = ("mrk", "elp", "hsp")
 
 
-def finished(obj: Any, file: Path, files: list[Path], notes: list[str], *, strict: bool, keep: Any = None) -> Any:
+def finished(obj: Any, file: Path, files: list[Path], notes: list[str], *, strict: bool) -> Any:
     """Our object of an MNE object, with its sources and notes."""
     with mne_reading(file, strict=strict):
         result = from_mne(obj)
@@ -44,7 +46,7 @@ def finished(obj: Any, file: Path, files: list[Path], notes: list[str], *, stric
     if notes:
         meta["notes"] = [*notes]
     if isinstance(result.data, LazySignal):
-        return result.replace(data=guarded(result.data, file, files, strict=strict, keep=keep), meta=meta)
+        return result.replace(data=guarded(result.data, file, files, strict=strict), meta=meta)
     return result.replace(meta=meta)
 
 
@@ -61,21 +63,42 @@ def _name(file: Path, root: Path) -> str:
 # --- opening -------------------------------------------------------------------------------------------------------
 
 
-def open_mne(file: Path, kind: str, options: Mapping[str, Any]) -> tuple[Any, Any]:
-    """The MNE object of a file, and what must stay alive as long as it is read."""
+def open_mne(file: Path, kind: str, options: Mapping[str, Any]) -> Any:
+    """The MNE object of a file, unread where its format allows that."""
     mne = require("mne", "reading M/EEG", "meeg")
     name, endings = READERS[kind]
     reader = getattr(mne.io, name)
     if kind != "mne":
         check_options(reader, options, f"mne.io.{name}")
-    named, keep = _with_ending(file, kind, endings)
     given = {"preload": must_preload(file, kind), **DEFAULTS.get(kind, {}), **options, "verbose": "warning"}
+    if not endings or file.is_dir() or file.name.lower().endswith(endings):
+        return _call(mne, reader, file, kind, given)
+    if kind not in _ALONE:
+        raise FormatError(file, f"its content is {kind}, its name does not end in {' or '.join(endings)}", "Rename all its files")
+    return _call_renamed(file, endings, lambda link: _call(mne, reader, link, kind, given))
+
+
+def _call(mne: Any, reader: Any, file: Path, kind: str, given: Mapping[str, Any]) -> Any:
     try:
-        return reader(named, **given), keep
+        return reader(file, **given)
     except (ValueError, TypeError) as error:
         if "No raw data in" in str(error) or "It must be 1 for raw files" in str(error):
-            return _open_epochs(mne, named, kind, error), keep
+            return _open_epochs(mne, file, kind, error)
         raise
+
+
+def _call_renamed(file: Path, endings: tuple[str, ...], call: Callable[[Path], Any]) -> Any:
+    """Open a file through a link with an ending that MNE accepts; the link lives as long as the object."""
+    folder = tempfile.mkdtemp(prefix="neurodecode-")
+    link = Path(folder) / f"{file.stem}{endings[-1] if _is_gzip(file) else endings[0]}"
+    try:
+        link.symlink_to(file.resolve())
+        obj = call(link)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    weakref.finalize(obj, shutil.rmtree, folder, ignore_errors=True)
+    return obj
 
 
 def must_preload(file: Path, kind: str) -> bool:
@@ -91,18 +114,6 @@ def _open_epochs(mne: Any, file: Path, kind: str, error: Exception) -> Any:
         return mne.read_epochs(file, preload=True, proj=False, verbose="warning")
     except ValueError:
         raise error from None
-
-
-def _with_ending(file: Path, kind: str, endings: tuple[str, ...]) -> tuple[Path, Any]:
-    """A path with an ending that MNE accepts: the file itself, or a link in a temporary folder, which is returned too."""
-    if not endings or file.is_dir() or file.name.lower().endswith(endings):
-        return file, None
-    if kind not in _ALONE:
-        raise FormatError(file, f"its content is {kind}, its name does not end in {' or '.join(endings)}", "Rename all its files")
-    folder = tempfile.TemporaryDirectory(prefix="neurodecode-")
-    link = Path(folder.name) / f"{file.stem}{endings[-1] if _is_gzip(file) else endings[0]}"
-    link.symlink_to(file.resolve())
-    return link, folder
 
 
 def _is_gzip(file: Path) -> bool:

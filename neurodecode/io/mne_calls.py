@@ -119,7 +119,7 @@ def check_options(function: Any, options: Mapping[str, Any], where: str) -> None
             raise DataError(f"{where} has no option {name!r}: {suggest(name, sorted(known))}")
 
 
-def guarded(signal: LazySignal, path: Path, files: list[Path], *, strict: bool = True, keep: Any = None) -> LazySignal:
+def guarded(signal: LazySignal, path: Path, files: list[Path], *, strict: bool = True) -> LazySignal:
     """The same signal, whose failures while it is read later name the file.
 
     Parameters
@@ -132,8 +132,6 @@ def guarded(signal: LazySignal, path: Path, files: list[Path], *, strict: bool =
         Files it is read from; their sizes must not change between opening and reading.
     strict : bool
         Whether a warning that means wrong data is an error.
-    keep : object, optional
-        Something that must live as long as the signal.
 
     Returns
     -------
@@ -142,7 +140,7 @@ def guarded(signal: LazySignal, path: Path, files: list[Path], *, strict: bool =
     """
     sizes = {file: file.stat().st_size for file in files}
 
-    def read(start: int, stop: int, _keep: Any = keep) -> Any:
+    def read(start: int, stop: int) -> Any:
         _check_sizes(path, sizes)
         with mne_reading(path, strict=strict):
             return signal[:, start:stop]
