@@ -168,9 +168,16 @@ def voxel_table(mask: NDArray[np.bool_], affine: ArrayLike) -> pd.DataFrame:
     index = np.argwhere(mask)
     matrix = np.asarray(affine, float)
     position = index @ matrix[:3, :3].T + matrix[:3, 3]
-    columns: dict[str, Any] = {"name": [f"{i}_{j}_{k}" for i, j, k in index.tolist()], "kind": "bold", "unit": "a.u."}
+    columns: dict[str, Any] = {"name": _voxel_names(index), "kind": "bold", "unit": "a.u."}
     columns |= dict(zip("ijk", index.T, strict=True)) | dict(zip("xyz", position.T, strict=True))
     return pd.DataFrame(columns)
+
+
+def _voxel_names(index: NDArray[np.int64]) -> list[str]:
+    """Names like 12_4_30; the text of each number is made once, since a volume has a million voxels."""
+    text = [f"_{n}" for n in range(int(index.max(initial=0)) + 1)]
+    first = [t[1:] for t in text]
+    return [first[i] + text[j] + text[k] for i, j, k in zip(*index.T.tolist(), strict=True)]
 
 
 def volume_space(shape: tuple[int, ...], affine: ArrayLike, name: str = "native") -> dict[str, Any]:

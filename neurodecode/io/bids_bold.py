@@ -55,8 +55,8 @@ def read_bold(files: Sequence[BidsFile], home: Path, *, mask: Any = None, tr: fl
         recording = read_gifti([file.path for file in files], tr=tr, sidecar=fields)
     else:
         recording = read_cifti(first.path, tr=tr, sidecar=fields)
-    recording = recording.replace(events=_events(first, recording))
-    return recording.replace(meta={**recording.meta, **_meta(files, home, recording)})
+    events = _events(first, recording)
+    return recording.replace(events=events, meta={**recording.meta, **_meta(files, home, recording, events)})
 
 
 def bold_sidecar(file: BidsFile) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def _events(file: BidsFile, recording: Recording) -> pd.DataFrame:
     return events
 
 
-def _meta(files: Sequence[BidsFile], home: Path, recording: Recording) -> dict[str, Any]:
+def _meta(files: Sequence[BidsFile], home: Path, recording: Recording, events: pd.DataFrame) -> dict[str, Any]:
     first = files[0]
     meta: dict[str, Any] = {"preprocessed": is_derivative(first.root)}
     meta["sources"] = [{"file": relative(file.path, home), "sha256": sha256_file(file.path)} for file in files]
@@ -136,11 +136,11 @@ def _meta(files: Sequence[BidsFile], home: Path, recording: Recording) -> dict[s
     if confounds := confounds_path(first):
         _check_rows(confounds, first, recording.n_times)
         meta["confounds"] = relative(confounds, home)
-    late = int((recording.events["onset"] >= recording.t0 + recording.duration).sum())
+    late = int((events["onset"] >= recording.t0 + recording.duration).sum())
     if late:
         meta["notes"] = [
             *recording.meta.get("notes", []),
-            f"{late} of {len(recording.events)} events start after the last volume",
+            f"{late} of {len(events)} events start after the last volume",
         ]
     return meta
 

@@ -39,8 +39,11 @@ class ImageFile(NamedTuple):
         """Bytes the uncompressed file must have."""
         return self.offset + int(np.prod(self.shape, dtype=object)) * self.dtype.itemsize
 
-    def read(self, start: int, stop: int, axis: int = -1) -> NDArray[np.float32]:
-        """Values start to stop - 1 along the axis of time; at the end of a gzip file its checksum is checked."""
+    def read(self, start: int, stop: int, axis: int = -1, voxels: NDArray[np.intp] | None = None) -> NDArray[np.float32]:
+        """Values start to stop - 1 along the axis of time; at the end of a gzip file its checksum is checked.
+
+        With `voxels`, places in the order of the file, only these: shape (n_voxels, stop - start).
+        """
         fileslice = require("nibabel.fileslice", "reading NIfTI", "fmri").fileslice
         opener = require("nibabel.openers", "reading NIfTI", "fmri").ImageOpener
         scale = require("nibabel.volumeutils", "reading NIfTI", "fmri").apply_read_scaling
@@ -51,6 +54,8 @@ class ImageFile(NamedTuple):
             stored = fileslice(file, tuple(window), self.shape, self.dtype, self.offset, order="F")
             if stop == self.shape[axis]:
                 _drain(file)
+            if voxels is not None:  # one volume after the other, as they lie in the file
+                stored = stored.reshape(int(np.prod(self.shape[:-1])), stop - start, order="F").T[:, voxels].T
             return np.asarray(scale(stored, np.asarray(self.slope), np.asarray(self.inter)), dtype=np.float32)
 
 
@@ -66,13 +71,12 @@ class VoxelReader:
     """
 
     def __init__(self, file: ImageFile, mask: NDArray[np.bool_]) -> None:
-        self._file, self._mask = file, mask
+        self._file = file
+        self._voxels = np.ravel_multi_index(np.nonzero(mask), mask.shape, order="F")
 
     def __call__(self, start: int, stop: int) -> NDArray[np.float32]:
         """Values of shape (n_voxels, stop - start)."""
-        if stop <= start:
-            return np.empty((int(self._mask.sum()), 0), np.float32)
-        return self._file.read(start, stop)[self._mask]
+        return np.ascontiguousarray(self._file.read(start, stop, voxels=self._voxels))
 
 
 def open_image(path: str | Path) -> Any:

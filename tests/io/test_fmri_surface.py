@@ -151,6 +151,7 @@ def test_grayordinates(series: Path):
     expected = nibabel.load(series).get_fdata(dtype=np.float32).T
     np.testing.assert_array_equal(np.asarray(recording.data), expected)
     np.testing.assert_array_equal(recording.data[:, 3:7], expected[:, 3:7])
+    assert recording.data[:, 3:3].shape == (8, 0)
     assert recording.names == ["L_0", "L_2", "L_5", "R_1", "R_3", "R_8", "1_2_1", "1_2_2"]
     table = recording.channels
     assert table["hemisphere"].tolist() == ["L"] * 3 + ["R"] * 3 + ["n/a"] * 2

@@ -126,3 +126,14 @@ def test_every_table_of_events_equals_that_of_pandas(real: Real, name: str):
 def test_a_part_of_a_data_set_is_not_taken_for_it(real: Real):
     with pytest.raises(FormatError, match=r"Did you mean .*haxby2001\?"):
         read_bids(real("haxby2001", "sub-1"), run=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "question", "kinds", "n_events"),
+    [("muse_n170", {"session": "1", "run": 2}, {"eeg"}, 195), ("ecog_seizure", {"subject": "pat01"}, {"ecog", "ecg"}, 1)],
+)
+def test_the_same_door_opens_eeg_and_ieeg(real: Real, name: str, question: dict[str, object], kinds: set[str], n_events: int):
+    recording = read_bids(real(name), **question)
+    assert set(recording.channels["kind"]) == kinds
+    assert len(recording.events) == n_events
+    assert recording.meta["modality"] == ("eeg" if name == "muse_n170" else "ieeg")
