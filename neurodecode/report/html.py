@@ -124,7 +124,8 @@ def cells(title: str, frame: pd.DataFrame, most: int = MOST_ROWS) -> Cells:
     """
     shown = frame.head(most)
     header = [(str(name).replace("_", " "), _is_number(frame[name])) for name in frame.columns]
-    rows = [[_text(value) for value in row] for row in shown.itertuples(index=False, name=None)]
+    columns = [_texts(shown.iloc[:, i]) for i in range(shown.shape[1])]
+    rows = [list(row) for row in zip(*columns, strict=True)]
     return Cells(title, header, rows, len(frame) - len(shown))
 
 
@@ -174,6 +175,18 @@ def _is_number(column: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
 
 
+def _texts(column: pd.Series) -> list[str]:
+    """Texts of a column; numbers of similar size get equally many decimals, so that they stand under each other."""
+    if pd.api.types.is_float_dtype(column):
+        values = column.to_numpy(float)
+        size = np.abs(values[np.isfinite(values) & (values != 0)])
+        if size.size and size.min() >= 1e-3 and size.max() < 10:
+            known = values[np.isfinite(values)]
+            decimals = next(d for d in (0, 1, 2, 3) if d == 3 or np.allclose(known, known.round(d), rtol=0, atol=5e-4))
+            return [f"{v:.{decimals}f}" if np.isfinite(v) else "n/a" for v in values]
+    return [_text(value) for value in column]
+
+
 def _text(value: Any) -> str:
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
@@ -181,4 +194,4 @@ def _text(value: Any) -> str:
         return str(int(value))
     if isinstance(value, (float, np.floating)):
         return number(value)
-    return "n/a" if value is None or value is pd.NA else str(value)
+    return "n/a" if pd.isna(value) else str(value)

@@ -113,7 +113,7 @@ def map_pictures(maps: list[BrainMap]) -> Iterator[Picture]:
     Picture
         Glass brains or slices of volumes, topographic maps of sensors; without a figure, the reason.
     """
-    shown = maps[:MOST_CLASSES]
+    shown = _readable(maps[:MOST_CLASSES])
     try:
         if len(shown) > 1 and _kind(shown[0]) == "volume" and not is_template(shown[0].space):
             yield _slices_picture(f"{shown[0].desc}s", shown)
@@ -162,6 +162,15 @@ def write_maps(contents: RunContents, folder: Path) -> list[str]:
             )
         pd.DataFrame(rows).to_csv(partial / _LIST, sep="\t", index=False, na_rep="n/a", lineterminator="\n")
     return [f"maps/{row['file']}" for row in rows]
+
+
+def _readable(maps: list[BrainMap]) -> list[BrainMap]:
+    """Patterns in a power of ten of their unit, so that axes need no exponent; one factor for all classes."""
+    largest = max((float(np.nanmax(np.abs(m.values), initial=0)) for m in maps if m.desc == "pattern"), default=0)
+    exponent = int(np.floor(np.log10(largest))) if largest > 0 else 0
+    if -3 < exponent < 3:
+        return maps
+    return [m._replace(values=m.values / 10.0**exponent, title=f"Pattern (1e{exponent} a.u.)") for m in maps]
 
 
 def _draw(name: str, brain_map: BrainMap) -> Iterator[Picture]:
@@ -225,7 +234,7 @@ def _sensor_pictures(name: str, brain_map: BrainMap) -> Iterator[Picture]:
         raise DataError(f"none of the {len(brain_map.values)} channels has a finite value")
     finite = brain_map._replace(values=brain_map.values[known], units=cut_rows(brain_map.units, known))
     if finite.values.ndim == 2 and finite.times is not None:
-        figure = figures.pattern_course(finite.values, list(finite.units["name"].astype(str)), finite.times)
+        figure = figures.pattern_course(finite.values, list(finite.units["name"].astype(str)), finite.times, finite.title)
         what = _called(finite)
         yield Picture(f"{name}-course", figure, f"Course of {what} at each sensor.", f"Course of {what}, one line per sensor.")
     kinds = finite.units["kind"].astype(str) if "kind" in finite.units else pd.Series("eeg", index=finite.units.index)

@@ -38,7 +38,7 @@ def methods_paragraphs(contents: RunContents) -> list[tuple[str, list[str]]]:
         ("Data", _data(contents)),
         ("Preprocessing", preprocessing_sentences(contents.steps)),
         ("Decoding", _decoding(contents)),
-        ("Software", _software(contents.versions)),
+        ("Software", _software(contents)),
     ]
     return [(heading, sentences) for heading, sentences in parts if sentences]
 
@@ -200,12 +200,27 @@ def _each_region(result: Any) -> list[str]:
     return [f"A decoder was fitted on the units of each of {plural(len(result.table), 'region')}."]
 
 
-def _software(versions: Mapping[str, str]) -> list[str]:
+def _software(contents: RunContents) -> list[str]:
+    versions = contents.versions
     if not versions:
         return []
-    named = [f"{_SOFTWARE[p][0]} {v} [@{_SOFTWARE[p][1]}]" for p, v in versions.items() if p in _SOFTWARE and v]
+    used = _used_software(contents)
+    named = [f"{_SOFTWARE[p][0]} {v} [@{_SOFTWARE[p][1]}]" for p, v in versions.items() if p in used and v]
     own = f"neurodecode {versions.get('neurodecode', '')}".strip()
     return [f"The analysis was run with {own}" + (f", which used {', '.join(named)}." if named else ".")]
+
+
+def _used_software(contents: RunContents) -> set[str]:
+    """Packages that had a part in this run: an installed package that was not called is not cited."""
+    steps = [str(step.get("step", "")) for step in contents.steps]
+    used = {"numpy", "scipy", "matplotlib"}
+    if any(step.startswith("fmri.") for step in steps) or any(".nii" in name or ".gii" in name for name in contents.hashes):
+        used |= {"nilearn", "nibabel"}
+    if any(step.startswith(("meeg.", "ieeg.")) for step in steps) or any(_has_datatype(contents, kind) for kind in _BIDS):
+        used |= {"mne", "mne-bids"}
+    if any(type(result).__name__ in _RESULTS for result in contents.results.values()):
+        used.add("scikit-learn")
+    return used
 
 
 _RESULTS: dict[str, Callable[[Any], list[str]]] = {

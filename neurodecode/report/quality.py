@@ -97,6 +97,9 @@ def _events(table: pd.DataFrame) -> Iterator[Picture]:
 
 
 def _high_gamma(table: pd.DataFrame) -> Iterator[Picture]:
+    if np.ptp(table["high_gamma"].to_numpy(float)) < 1e-6:
+        yield Picture("high-gamma", None, "", "High gamma is not drawn: in units of its own mean it is equal at all contacts.")
+        return
     figure = figures.channel_values(
         list(table["contact"].astype(str)), table["high_gamma"].to_numpy(float), "High-gamma amplitude\n(relative to its mean)"
     )

@@ -76,14 +76,14 @@ def chance_of(metric: str, result: Any) -> float:
 def _time_rows(result: Any) -> list[dict[str, Any]]:
     best = best_index(result.mean)
     common = {"metric": result.metric, "chance": result.chance}
-    where = f"best time {result.times[best]:g} s"
+    where = f"best time {result.times[best] * 1e3:.0f} ms"
     p_value = None if result.p_values is None else float(result.p_values[best])
     return [{**common, "fold": "mean", "held_out": where, "score": float(result.mean[best]), "p_value": p_value}]
 
 
 def _generalization_rows(result: Any) -> list[dict[str, Any]]:
     train, test = np.unravel_index(best_index(result.mean), result.mean.shape)
-    where = f"trained at {result.train_times[train]:g} s, tested at {result.test_times[test]:g} s"
+    where = f"trained at {result.train_times[train] * 1e3:.0f} ms, tested at {result.test_times[test] * 1e3:.0f} ms"
     score = float(result.mean[train, test])
     return [{"metric": result.metric, "chance": result.chance, "fold": "mean", "held_out": where, "score": score}]
 

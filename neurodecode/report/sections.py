@@ -72,7 +72,7 @@ def _tiles(result: Any) -> list[Tile]:
         Tile("Chance", number(result.chance), "without any information"),
         Tile(
             "95 % interval",
-            f"{score_text(low)} to {score_text(high)}" if known else "n/a",
+            f"{score_text(low)}–{score_text(high)}" if known else "n/a",
             f"over {plural(len(result.fold_scores), 'fold')}",
         ),
         Tile("p value", "not tested" if result.p_value is None else number(result.p_value), p_note),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,15 +23,11 @@ _SCALES = {
 }
 
 
-def number(value: Any, digits: int = 3) -> str:
-    """A number as text: three significant digits, "n/a" where it is missing."""
+def number(value: Any) -> str:
+    """A number as text with three significant digits (four from 100 on), "n/a" where it is missing."""
     if value is None or not np.isfinite(float(value)):
         return "n/a"
-    value = float(value)
-    if value == 0 or 1e-3 <= abs(value) < 1e4:
-        text = f"{value:.{digits}f}" if abs(value) < 10 else f"{value:.{digits}g}" if abs(value) < 1000 else f"{value:.0f}"
-        return text.rstrip("0").rstrip(".") if "." in text else text
-    return f"{value:.{digits}g}"
+    return f"{float(value):.{3 if abs(float(value)) < 100 else 4}g}" if abs(float(value)) < 1e4 else f"{float(value):.3g}"
 
 
 def score_text(value: Any) -> str:
@@ -74,13 +71,38 @@ def plural(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
+def p_equals(p_value: float) -> str:
+    """A p value as text that no line break tears apart."""
+    return f"p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{number(p_value)}"
+
+
+def without_shared_parts(names: Sequence[str], separator: str) -> list[str]:
+    """Names without the parts that all of them share, e.g. run 01 and run 02 of one subject.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names made of parts.
+    separator : str
+        What stands between the parts.
+
+    Returns
+    -------
+    list of str
+        Shorter names; a name of which nothing would be left stays whole.
+    """
+    parts = [str(name).split(separator) for name in names]
+    shared = set(parts[0]).intersection(*parts[1:]) if len(set(names)) > 1 else set()
+    return [separator.join(p for p in row if p not in shared) or str(name) for row, name in zip(parts, names, strict=True)]
+
+
 def verdict(score: float, chance: float, p_value: float | None) -> tuple[str, str]:
     """A few words on whether a score beats chance, and their class of colour."""
     if p_value is None or not np.isfinite(p_value):
         return "not tested against chance", "open"
     if p_value <= 0.05 and score > chance:
-        return f"above chance, p = {number(p_value)}", "good"
-    return f"not distinguishable from chance, p = {number(p_value)}", "none"
+        return f"above chance, {p_equals(p_value)}", "good"
+    return f"not distinguishable from chance, {p_equals(p_value)}", "none"
 
 
 def interval_text(interval: tuple[float, float], n_folds: int) -> str:
@@ -101,5 +123,5 @@ def p_text(result: Any) -> str:
     floor = ", the smallest value that so many permutations can give" if result.p_value <= 1 / (n + 1) + 1e-12 else ""
     return (
         f"The whole analysis was repeated with shuffled labels: {reached} of {plural(n, 'permutation')} reached this score, "
-        f"p = {number(result.p_value)}{floor}."
+        f"{p_equals(result.p_value)}{floor}."
     )

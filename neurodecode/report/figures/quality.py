@@ -19,7 +19,7 @@ from neurodecode.report.figures.style import (
     new_figure,
     styled,
 )
-from neurodecode.report.words import number, short
+from neurodecode.report.words import number, short, without_shared_parts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -270,11 +270,11 @@ def contact_bars(
     _log_axis(ax)
     ax.set_xticks(range(len(order)), [short(names[i], 10) for i in order], rotation=90 if len(order) > 10 else 0, fontsize=8)
     ax.set_xlim(-0.7, max(len(order), 1) - 0.3)
-    for x, i in enumerate(order[:5]):
-        if values[i] > reference:
-            ax.annotate(
-                number(values[i], 2), (x, values[i]), xytext=(0, 2), textcoords="offset points", ha="center", fontsize=7.5
-            )
+    largest = [(x, i) for x, i in enumerate(order[:5]) if values[i] > reference]
+    if len(order) * max((len(_plain_short(values[i])) for _, i in largest), default=0) <= 170:  # else they would overlap
+        for x, i in largest:
+            place: dict[str, Any] = {"xytext": (0, 2), "textcoords": "offset points", "ha": "center", "fontsize": 7.5}
+            ax.annotate(_plain_short(values[i]), (x, values[i]), **place)
     cut = len(order) < int(np.isfinite(values).sum())
     ax.set_xlabel(f"{what} (the {len(order)} largest of {len(values)})" if cut else what)
     ax.set_ylabel(label)
@@ -292,20 +292,13 @@ def row_names(table: pd.DataFrame, values: list[str]) -> list[str]:
     named = next((c for c in ("recording", "file", "name") if c in table and c not in values), None)
     if named is None:
         return [str(i + 1) for i in range(len(table))]
-    return _without_common_parts([str(name) for name in table[named]])
-
-
-def _without_common_parts(names: list[str]) -> list[str]:
-    """File names without the BIDS parts that all of them share, e.g. run-01 and run-02."""
-    parts = [name.split("_") for name in names]
-    shared = set(parts[0]).intersection(*parts[1:]) if len(set(names)) > 1 else set()
-    return ["_".join(p for p in row if p not in shared) or name for row, name in zip(parts, names, strict=True)]
+    return without_shared_parts([str(name) for name in table[named]], "_")
 
 
 def _name_axis(ax: Axes, names: list[str], label: str) -> None:
     """Names below the axis, thinned where there are many."""
     step = max(1, int(np.ceil(len(names) / 32)))
-    crowded = sum(min(len(n), 14) for n in names[::step]) > 80
+    crowded = sum(min(len(n), 14) for n in names[::step]) > 60
     shown = [short(n, 14) for n in names[::step]]
     ax.set_xticks(range(0, len(names), step), shown, rotation=90 if crowded else 0, fontsize=8 if crowded else 9)
     ax.set_xlim(-0.7, max(len(names), 1) - 0.3)
@@ -323,6 +316,10 @@ def _log_axis(ax: Axes) -> None:
     low, high = ax.get_ylim()
     wide = high / low > 12
     ax.yaxis.set_minor_formatter(NullFormatter() if wide else FuncFormatter(_plain))
+
+
+def _plain_short(value: float) -> str:
+    return f"{value:.2g}" if value < 100 else f"{value:.0f}"
 
 
 def _plain(value: float, position: Any) -> str:

@@ -18,7 +18,7 @@ from neurodecode.report.figures.style import (
     new_figure,
     styled,
 )
-from neurodecode.report.words import metric_label, score_text, short
+from neurodecode.report.words import metric_label, score_text, short, without_shared_parts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -207,7 +207,7 @@ def _draw_folds(ax: Axes, result: Any) -> None:
         ax.axhline(result.baseline, color=RED, linestyle=(0, (1, 1.5)), linewidth=1.4, label=label)
     draw_chance(ax, result.chance)
     ax.plot(range(len(scores)), scores, "o", color=BLUE, markersize=6, markeredgecolor="white", zorder=3)
-    _fold_axis(ax, [str(name) for name in result.fold_names])
+    _fold_axis(ax, [name.replace("=", " ") for name in without_shared_parts(result.fold_names, ", ")])
     ax.set_ylabel(metric_label(result.metric))
     ax.set_ylim(*_score_limits([*scores, result.chance, result.baseline, low, high], result))
     legend_above(ax, 2)

@@ -139,7 +139,9 @@ def evoked(responses: Responses, most: int = 6, label: str = "trial_type") -> Fi
 
 
 @styled
-def pattern_course(pattern: NDArray[np.float64], names: list[str], times: NDArray[np.float64]) -> Figure:
+def pattern_course(
+    pattern: NDArray[np.float64], names: list[str], times: NDArray[np.float64], label: str = "Pattern (a.u.)"
+) -> Figure:
     """Draw the pattern of a decoder over time, one line per channel.
 
     Parameters
@@ -150,6 +152,8 @@ def pattern_course(pattern: NDArray[np.float64], names: list[str], times: NDArra
         Channel names; more than seven are drawn in grey.
     times : array of shape (n_times,)
         Seconds from the event.
+    label : str
+        Axis label.
 
     Returns
     -------
@@ -168,7 +172,7 @@ def pattern_course(pattern: NDArray[np.float64], names: list[str], times: NDArra
     _mark_zero(ax, seconds)
     ax.set_xlim(seconds[0], seconds[-1])
     ax.set_xlabel(f"Time from the event ({unit})")
-    ax.set_ylabel("Pattern (a.u.)")
+    ax.set_ylabel(label)
     if few:
         legend_above(ax, 7)
     return figure
