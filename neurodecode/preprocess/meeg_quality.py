@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -139,7 +139,7 @@ def drop_bads(recording: Recording) -> Recording:
     return recording.pick(~bad).with_step("meeg.drop_bads", {"dropped": recording.channels.loc[bad, "name"].tolist()})
 
 
-def interpolate_bads(recording: Recording) -> Recording:
+def interpolate_bads(recording: Recording, *, origin: str | Sequence[float] = "auto") -> Recording:
     """Replace bad EEG and MEG channels by what their neighbours say, as `mne.io.Raw.interpolate_bads` does.
 
     Spherical splines for EEG (Perrin et al. 1989), minimum-norm field mapping for MEG. Bad channels of other kinds stay bad.
@@ -148,6 +148,8 @@ def interpolate_bads(recording: Recording) -> Recording:
     ----------
     recording : Recording
         With positions of the EEG channels (x, y, z in m); MEG needs the sensor description in ``meta["mne_info"]``.
+    origin : "auto" or (float, float, float)
+        Centre of the head sphere in m in the head frame; "auto" fits it to the digitised head, or to the EEG positions.
 
     Returns
     -------
@@ -157,7 +159,7 @@ def interpolate_bads(recording: Recording) -> Recording:
     Raises
     ------
     DataError
-        If positions are not known, or no good channel is left to interpolate from.
+        If positions are not known, or MNE cannot interpolate from what there is; its reason is in the message.
     """
     kinds = ("eeg", *MEG_KINDS)
     rows = rows_of_kind(recording, kinds)
@@ -167,13 +169,13 @@ def interpolate_bads(recording: Recording) -> Recording:
         return recording.with_step("meeg.interpolate_bads", parameters)
     _need_positions(recording, rows)
     sensors = recording.pick(rows).replace(events=None, valid=None)
-    filled = _interpolated(sensors.replace(data=np.nan_to_num(read_signal(sensors.data))))
+    filled = _interpolated(sensors.replace(data=np.nan_to_num(read_signal(sensors.data))), origin)
     signal = np.where(recording.channels["bad"].to_numpy()[rows, None], filled, read_signal(recording.data)[rows])
     channels = recording.channels.assign(bad=recording.channels["bad"] & ~recording.channels.index.isin(bad))
     return recording.with_step("meeg.interpolate_bads", parameters, data=put_rows(recording, rows, signal), channels=channels)
 
 
-def _interpolated(sensors: Recording) -> NDArray[np.float32]:
+def _interpolated(sensors: Recording, origin: str | Sequence[float]) -> NDArray[np.float32]:
     """Data in which MNE has filled in the bad channels; the sphere is fitted to the EEG positions where nothing else is known."""
     mne = require("mne", "interpolating channels", "meeg")
     raw = to_mne(sensors)
@@ -182,11 +184,11 @@ def _interpolated(sensors: Recording) -> NDArray[np.float32]:
         places = dict(zip(eeg["name"], eeg[["x", "y", "z"]].to_numpy(float), strict=True))
         raw.set_montage(mne.channels.make_dig_montage(places, coord_frame="head"), verbose="error")
     try:
-        raw.interpolate_bads(reset_bads=True, verbose="error")
+        raw.interpolate_bads(reset_bads=True, origin=origin if isinstance(origin, str) else tuple(origin), verbose="error")
     except (ValueError, RuntimeError) as error:
         bad = sensors.channels.loc[sensors.channels["bad"], "name"].tolist()
         raise DataError(
-            f"{', '.join(bad)} cannot be interpolated from {len(sensors.channels)} channels: {error}. Use drop_bads"
+            f"{', '.join(bad)} cannot be interpolated from {len(sensors.channels)} channels: {error}. Give an origin or use drop_bads"
         ) from error
     return np.asarray(from_mne(raw).data)
 
