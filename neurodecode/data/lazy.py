@@ -36,7 +36,8 @@ class LazySignal:
     def __init__(
         self, read: Callable[[int, int], NDArray[Any]], shape: tuple[int, int], rows: NDArray[np.intp] | None = None
     ) -> None:
-        self._read, self.shape, self._rows = read, shape, rows
+        self._read, self._rows = read, rows
+        self.shape = (int(shape[0]), int(shape[1]))  # plain int: numpy writes the shape into the header of a file
 
     @property
     def nbytes(self) -> int:

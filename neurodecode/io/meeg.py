@@ -16,7 +16,7 @@ from neurodecode.io.bids_search import bids_file
 from neurodecode.io.bids_tables import applicable, events_path, read_events, read_tsv, sidecar
 from neurodecode.io.electrodes import place_electrodes
 from neurodecode.io.meeg_lengths import check_fdt, check_length
-from neurodecode.io.meeg_open import DEFAULTS, READERS, files_of, finished, must_preload, open_mne, sources
+from neurodecode.io.meeg_open import READERS, defaults, files_of, finished, must_preload, open_mne, sources
 from neurodecode.io.mne_calls import mne_reading
 from neurodecode.io.sniff import header_beside, sniff, unsupported
 
@@ -126,7 +126,7 @@ def _read_with_mne_bids(file: BidsFile, *, strict: bool, options: dict[str, Any]
     kind = sniff(file.path)
     if kind not in READERS or header_beside(file.path):
         raise unsupported(file.path, kind)
-    given = {**DEFAULTS.get(kind, {}), **options}
+    given = {**defaults(file.path, kind), **options}
     with mne_reading(file.path, strict=strict) as notes:
         if strict:
             check_length(file.path, kind, options)

@@ -161,6 +161,14 @@ def _check_cnt(path: Path) -> None:
         raise _wrong(path, what, remedy)
 
 
+def cnt_names(path: Path) -> list[str]:
+    """Channel names of a Neuroscan CNT file."""
+    with open(path, "rb") as file:
+        n_channels = struct.unpack_from("<H", file.read(900), 370)[0]
+        names = [file.read(75)[:10] for _ in range(n_channels)]
+    return [name.split(b"\0")[0].decode("latin-1") for name in names]
+
+
 # --- KIT -----------------------------------------------------------------------------------------------------------
 
 

@@ -14,7 +14,7 @@ from neurodecode.data.convert_mne import from_mne
 from neurodecode.data.hashing import sha256_file
 from neurodecode.data.validate import require
 from neurodecode.errors import FormatError
-from neurodecode.io.meeg_lengths import brainvision_files, has_mixed_rates
+from neurodecode.io.meeg_lengths import brainvision_files, cnt_names, has_mixed_rates
 from neurodecode.io.mne_calls import check_options, guarded, mne_reading
 
 READERS = {
@@ -34,7 +34,6 @@ READERS = {
     "mne": ("read_raw", ()),
 }
 _ALONE = ("fif", "edf", "bdf", "gdf", "cnt", "ant", "kit", "snirf")  # formats in one file, which may have any name
-DEFAULTS = {"eeglab": {"eog": "auto"}, "cnt": {"eog": "auto", "ecg": "auto", "emg": "auto"}}
 _PATH_OPTIONS = ("mrk", "elp", "hsp")
 
 
@@ -70,7 +69,7 @@ def open_mne(file: Path, kind: str, options: Mapping[str, Any]) -> Any:
     reader = getattr(mne.io, name)
     if kind != "mne":
         check_options(reader, options, f"mne.io.{name}")
-    given = {"preload": must_preload(file, kind), **DEFAULTS.get(kind, {}), **options, "verbose": "warning"}
+    given = {"preload": must_preload(file, kind), **defaults(file, kind), **options, "verbose": "warning"}
     if not endings or file.is_dir() or file.name.lower().endswith(endings):
         return _call(mne, reader, file, kind, given)
     if kind not in _ALONE:
@@ -99,6 +98,16 @@ def _call_renamed(file: Path, endings: tuple[str, ...], call: Callable[[Path], A
         raise
     weakref.finalize(obj, shutil.rmtree, folder, ignore_errors=True)
     return obj
+
+
+def defaults(file: Path, kind: str) -> dict[str, Any]:
+    """Options that give channels named EOG, ECG or EMG these kinds, in the formats that do not state kinds."""
+    if kind == "eeglab":
+        return {"eog": "auto"}
+    kinds = ("EOG", "ECG", "EMG")
+    if kind == "cnt" and not all(any(name in channel.upper() for name in kinds) for channel in cnt_names(file)):
+        return {name.lower(): "auto" for name in kinds}  # MNE fails where no EEG channel is left
+    return {}
 
 
 def must_preload(file: Path, kind: str) -> bool:

@@ -24,7 +24,6 @@ _DAMAGE = (
     "truncat",
     "evenly divisible",
     "larger than file",
-    "not found",
 )
 # What MNE raises on files that are whole but need something else, with what to do then.
 _NEEDS = {
