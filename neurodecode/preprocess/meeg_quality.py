@@ -187,9 +187,7 @@ def _interpolated(sensors: Recording, origin: str | Sequence[float]) -> NDArray[
         raw.interpolate_bads(reset_bads=True, origin=origin if isinstance(origin, str) else tuple(origin), verbose="error")
     except (ValueError, RuntimeError) as error:
         bad = sensors.channels.loc[sensors.channels["bad"], "name"].tolist()
-        raise DataError(
-            f"{', '.join(bad)} cannot be interpolated from {len(sensors.channels)} channels: {error}. Give an origin or use drop_bads"
-        ) from error
+        raise DataError(f"{', '.join(bad)} cannot be interpolated: {error}. Give an origin or use drop_bads") from error
     return np.asarray(from_mne(raw).data)
 
 

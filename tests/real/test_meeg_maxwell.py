@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,9 @@ def marked(raw: Any, bad: list[str]) -> tuple[Any, Recording]:
     return copy, from_mne(copy)
 
 
-def test_maxwell_filter_equals_that_of_mne(raw: Any) -> None:
+def test_maxwell_filter_equals_that_of_mne(raw: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    fast = partial(mne.preprocessing.maxwell_filter, int_order=4, ext_order=2, regularize=None)
+    monkeypatch.setattr(mne.preprocessing, "maxwell_filter", fast)
     bad = [raw.ch_names[40]]
     theirs, recording = marked(raw, bad)
     expected = mne.preprocessing.maxwell_filter(theirs, origin=ORIGIN, verbose="error").get_data()
@@ -63,8 +66,8 @@ def test_the_options_of_tsss_reach_mne(raw: Any, monkeypatch: pytest.MonkeyPatch
 
 
 def test_bad_sensors_are_interpolated_as_mne_does(raw: Any) -> None:
-    bad = [raw.ch_names[k] for k in (40, 90)]
-    theirs, recording = marked(raw, bad)
+    bad = [raw.ch_names[k] for k in (41, 89)]
+    theirs, recording = marked(raw.copy().pick(raw.ch_names[29::4]), bad)
     expected = theirs.interpolate_bads(origin=ORIGIN, verbose="error").get_data()
     ours = meeg.interpolate_bads(recording, origin=ORIGIN)
     rows = [recording.names.index(name) for name in bad]
