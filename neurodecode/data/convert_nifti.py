@@ -181,7 +181,22 @@ def _voxel_names(index: NDArray[np.int64]) -> list[str]:
 
 
 def volume_space(shape: tuple[int, ...], affine: ArrayLike, name: str = "native") -> dict[str, Any]:
-    """Description of a grid of voxels for ``meta["space"]``: name, type, shape and affine as JSON values."""
+    """Describe a grid of voxels for ``meta["space"]``.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Voxels along each axis (x, y, z).
+    affine : array_like of shape (4, 4)
+        From voxel indices to mm.
+    name : str
+        Space, e.g. ``MNI152NLin2009cAsym``.
+
+    Returns
+    -------
+    dict
+        ``name``, ``type`` (volume), ``shape`` and ``affine`` as JSON values.
+    """
     matrix = np.asarray(affine, float)
     return {"name": name, "type": "volume", "shape": [int(n) for n in shape], "affine": matrix.tolist()}
 

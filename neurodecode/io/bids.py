@@ -38,11 +38,13 @@ def read_bids(
     ----------
     root : str or Path
         Folder with the ``dataset_description.json`` of the raw data.
-    subject, task, session, run, datatype, space, desc : str, int or list, optional
-        What the file name must have. Labels may carry their prefix (``"sub-01"``); run 1 is also run 01; ``space="native"``
-        stands for names without a space. Of preprocessed volumes ``desc`` is ``preproc`` by default.
+    subject, task, session, run, datatype : str, int or list, optional
+        What the file name must have. Labels may carry their prefix (``"sub-01"``); run 1 is also run 01.
     derivatives : str or Path, optional
         Name of a pipeline below ``derivatives/`` (e.g. ``"fmriprep"``), or a folder; by default the raw data.
+    space, desc : str or list, optional
+        What the file name must have. ``space="native"`` stands for names without a space. Of preprocessed volumes ``desc`` is
+        ``preproc`` by default.
     mask : "auto", str, Path, Mask or array of bool of shape (x, y, z), optional
         Voxels of BOLD volumes that become channels, by default all. ``"auto"`` is the ``desc-brain_mask`` of the same space and
         resolution.
@@ -96,9 +98,11 @@ def read_bids_all(
     ----------
     root : str or Path
         Folder with the ``dataset_description.json`` of the raw data.
-    subject, task, session, run, datatype, space, desc : str, int or list, optional
+    subject, task, session, run, datatype : str, int or list, optional
         As in `read_bids`.
     derivatives : str or Path, optional
+        As in `read_bids`.
+    space, desc : str or list, optional
         As in `read_bids`.
     mask : "auto", str, Path, Mask or array of bool of shape (x, y, z), optional
         As in `read_bids`.

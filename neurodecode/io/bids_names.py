@@ -72,7 +72,18 @@ class BidsFile:
         return self.path.relative_to(self.root).as_posix()
 
     def without(self, *entities: str) -> tuple[tuple[str, str], ...]:
-        """The entities but some, as a key that files with equal others share."""
+        """The entities but some, as a key that files with equal others share.
+
+        Parameters
+        ----------
+        *entities : str
+            Short names to leave out, e.g. ``"hemi"``.
+
+        Returns
+        -------
+        tuple of (str, str)
+            Short name and label of the others, in the order of the name.
+        """
         return tuple((key, label) for key, label in self.entities.items() if key not in entities)
 
 

@@ -58,12 +58,14 @@ def bids_files(
     ----------
     root : str or Path
         Folder with the ``dataset_description.json``.
-    subject, session, task, run, datatype, space, desc, res, hemi, echo, suffix, extension : str, int or list, optional
+    subject, session, task, run, datatype : str, int or list, optional
         What the name must have; a list accepts any of its values. Labels may carry their prefix (``"sub-01"``); run 1 is also
-        run 01. ``space="native"`` stands for names without a space. Sidecars (.json) and second files of a recording (.vmrk and
-        .eeg of BrainVision, .fdt of EEGLAB) are listed only where `extension` asks for them.
+        run 01.
     derivatives : str or Path, optional
         Name of a pipeline below ``derivatives/``, or a folder; by default the raw data.
+    space, desc, res, hemi, echo, suffix, extension : str, int or list, optional
+        Further parts of the name; ``space="native"`` stands for names without a space. Sidecars (.json) and second files of a
+        recording (.vmrk and .eeg of BrainVision, .fdt of EEGLAB) are listed only where `extension` asks for them.
     **entities
         Any other entity of BIDS, e.g. ``acq``, ``den``, ``label``, ``part``.
 
