@@ -197,11 +197,11 @@ def fold_scores(problem: Problem, y: NDArray[Any], values: _Floats) -> _Floats:
 
 def overall_score(problem: Problem, y: NDArray[Any], values: _Floats, pooled: bool) -> Any:
     """Mean over folds or, if `pooled`, the score over all held-out samples together."""
-    if pooled:
-        tested = np.concatenate([s.test for s in problem.splits])
-        return score_outputs(y[tested], values[tested], problem.n_classes)
     scores = fold_scores(problem, y, values)
     defined = ~np.isnan(scores)  # permuted labels may leave a fold with one class
+    if pooled or not defined.any():
+        tested = np.concatenate([s.test for s in problem.splits])
+        return score_outputs(y[tested], values[tested], problem.n_classes)
     return np.where(defined, scores, 0.0).sum(axis=0) / np.maximum(defined.sum(axis=0), 1)
 
 
