@@ -326,6 +326,7 @@ def concatenate(parts: Sequence[Responses]) -> Responses:
     -------
     Responses
         Samples in the order given; a unit is bad where any part says so; `meta` keeps the entries on which all parts agree.
+        Where their ``steps`` differ (in what was dropped from each run, say), those of all parts stand one after the other.
 
     Raises
     ------
@@ -345,6 +346,8 @@ def concatenate(parts: Sequence[Responses]) -> Responses:
     data = np.concatenate([np.asarray(part.data) for part in parts])
     samples = pd.concat([part.samples for part in parts], ignore_index=True)
     meta = {k: v for k, v in first.meta.items() if all(p.meta.get(k) == v for p in parts)}
+    if "steps" not in meta and any("steps" in p.meta for p in parts):
+        meta["steps"] = [step for p in parts for step in p.meta.get("steps", [])]
     units = first.units.assign(bad=np.any([p.units["bad"] for p in parts], axis=0)) if "bad" in first.units else first.units
     return Responses(data, samples, units, first.times, meta)
 

@@ -206,6 +206,11 @@ class TestConcatenate:
         np.testing.assert_array_equal(both.data[6:], b.data)
         assert both.samples.index.tolist() == list(range(12))
 
+    @pytest.mark.parametrize(("second", "expected"), [(4, [4]), (5, [4, 5])])
+    def test_steps_are_kept_once_where_equal_and_of_all_parts_otherwise(self, second: int, expected: list[int]) -> None:
+        a, b = (make().with_step("epochs", {"kept": kept}) for kept in (4, second))
+        assert [step["kept"] for step in concatenate([a, b]).meta["steps"]] == expected
+
     def test_columns_that_one_part_lacks_are_missing_there(self) -> None:
         both = concatenate([make(2, stimulus=["a", "b"]), make(2)])
         assert both.samples["stimulus"].isna().tolist() == [False, False, True, True]
