@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from neurodecode.errors import CorruptFileError
+from neurodecode.io.mat_structure import check_mat
 
 _AGAIN = "Copy or download it again and compare its checksum; read_meeg(..., strict=False) reads what is there"
 _BRAINVISION_BYTES = {"INT_16": 2, "UINT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4, "IEEE_FLOAT_64": 8}
@@ -224,6 +225,14 @@ def _walk_tags(path: Path, file: Any, size: int | None) -> int:
 # --- EEGLAB --------------------------------------------------------------------------------------------------------
 
 
+def _check_set(path: Path) -> None:
+    """Lengths inside a .set of MATLAB 5 fit into each other; the HDF5 layout is checked by its own library."""
+    with open(path, "rb") as file:
+        level_5 = file.read(10) == b"MATLAB 5.0"
+    if level_5:
+        check_mat(path)
+
+
 def check_fdt(path: Path, raw: Any) -> None:
     """Raise `CorruptFileError` unless the .fdt of a continuous EEGLAB file holds 4 bytes per channel and sample."""
     for data in map(Path, getattr(raw, "filenames", ())):
@@ -243,5 +252,6 @@ _CHECKS: dict[str, Callable[[Path], None]] = {
     "cnt": _check_cnt,
     "kit": _check_kit,
     "fif": _check_fif,
+    "eeglab": _check_set,
 }
 _REPAIRS = {"cnt": {"data_format", "recompute_n_samples"}}

@@ -15,7 +15,7 @@ from neurodecode.data.hashing import sha256_file
 from neurodecode.data.validate import require
 from neurodecode.errors import FormatError
 from neurodecode.io.meeg_lengths import brainvision_files, cnt_names, has_mixed_rates
-from neurodecode.io.mne_calls import check_options, guarded, mne_reading
+from neurodecode.io.mne_calls import check_options, consistent, guarded, mne_reading
 
 READERS = {
     "fif": ("read_raw_fif", (".fif", ".fif.gz")),
@@ -39,7 +39,7 @@ _PATH_OPTIONS = ("mrk", "elp", "hsp")
 
 def finished(obj: Any, file: Path, files: list[Path], notes: list[str], *, strict: bool) -> Any:
     """Our object of an MNE object, with its sources and notes."""
-    with mne_reading(file, strict=strict):
+    with mne_reading(file, strict=strict), consistent(file):
         result = from_mne(obj)
     meta = {**result.meta, "sources": sources(files, file.parent)}
     if notes:

@@ -85,6 +85,26 @@ def _note(item: warnings.WarningMessage, path: Path) -> str:
 
 
 @contextmanager
+def consistent(path: str | Path) -> Iterator[None]:
+    """Run a constructor of our objects inside the block: members of one file that do not fit are damage of that file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+
+    Raises
+    ------
+    CorruptFileError
+        If the constructor refuses what the file holds.
+    """
+    try:
+        yield
+    except DataError as error:
+        raise CorruptFileError(path, f"its parts do not fit together ({error})", AGAIN) from error
+
+
+@contextmanager
 def _explained(path: str | Path) -> Iterator[None]:
     """Whatever MNE and the libraries below it raise on a file, as one of our errors."""
     try:

@@ -15,7 +15,8 @@ from neurodecode.data import Intervals, LazySignal, Recording, SpikeTrains
 from neurodecode.data.hashing import sha256_file
 from neurodecode.data.validate import check_option, require, suggest
 from neurodecode.errors import CorruptFileError, FormatError
-from neurodecode.io.guard import existing_file, reading
+from neurodecode.io.guard import AGAIN, existing_file, reading
+from neurodecode.io.mne_calls import consistent
 from neurodecode.io.nwb_tables import column_values, electrode_table, interval_events, invalid_times, text_of
 
 _VOLTS = {"volts": 1.0, "volt": 1.0, "V": 1.0, "millivolts": 1e-3, "mV": 1e-3, "microvolts": 1e-6, "uV": 1e-6, "µV": 1e-6}
@@ -102,7 +103,8 @@ def read_nwb_series(
     meta["space"] = {"name": "native", "type": "sensors", "unit": "m"}
     signal = LazySignal(_SeriesReader(Path(path), where, scale, offset), (n_channels, n_times))
     valid = broken.complement(t0, t0 + n_times / sfreq) if len(broken) else Intervals([t0], [t0 + n_times / sfreq])
-    return Recording(signal, sfreq, channels, events, t0=t0, valid=valid, meta=meta)  # type: ignore[arg-type]  # None: no events
+    with consistent(path):
+        return Recording(signal, sfreq, channels, events, t0=t0, valid=valid, meta=meta)  # type: ignore[arg-type]  # None: no events
 
 
 def read_nwb_units(path: str | Path) -> SpikeTrains:
@@ -138,7 +140,8 @@ def read_nwb_units(path: str | Path) -> SpikeTrains:
         channels = _unit_channels(file, units, len(ends))
         events, valid, meta = interval_events(file), _observed(units), _meta(path, file, "spikes")
     unit = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
-    return SpikeTrains(times, unit, channels, events, valid, meta)  # type: ignore[arg-type]  # None stands for the default
+    with consistent(path):
+        return SpikeTrains(times, unit, channels, events, valid, meta)  # type: ignore[arg-type]  # None stands for the default
 
 
 # --- opening -------------------------------------------------------------------------------------------------------
@@ -149,10 +152,13 @@ def _opened(path: str | Path) -> Iterator[Any]:
     """The open HDF5 file; what fails inside the block names the file."""
     h5py = require("h5py", "reading NWB files", "meeg")
     place = existing_file(path)
-    with reading(place, "it is no readable NWB file"), h5py.File(place, "r") as file:
-        if "nwb_version" not in file.attrs:
-            raise FormatError(place, f"it is no NWB file, its groups are {sorted(file)}", "Pass an NWB 2 file")
-        yield file
+    try:
+        with reading(place, "it is no readable NWB file"), h5py.File(place, "r") as file:
+            if "nwb_version" not in file.attrs:
+                raise FormatError(place, f"it is no NWB file, its groups are {sorted(file)}", "Pass an NWB 2 file")
+            yield file
+    except RuntimeError as error:  # what the HDF5 library raises on damaged internals
+        raise CorruptFileError(place, f"it is no readable NWB file ({error})", AGAIN) from error
 
 
 def _meta(path: str | Path, file: Any, modality: str) -> dict[str, Any]:

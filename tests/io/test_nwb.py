@@ -204,3 +204,9 @@ class TestChoice:
             opened["data"] = [1]
         with pytest.raises(FormatError, match=r"no NWB file, its groups are \['data'\]"):
             read_nwb(tmp_path / "x.nwb")
+
+    def test_spike_time_that_is_no_number(self, units_file: Path) -> None:
+        with h5py.File(units_file, "a") as opened:
+            opened["units/spike_times"][1] = np.nan
+        with pytest.raises(CorruptFileError, match=r"u\.nwb.*no finite time"):
+            read_nwb(units_file)
