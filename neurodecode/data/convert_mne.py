@@ -131,7 +131,18 @@ def _builtin_name(name: str, known: Sequence[str]) -> str:
 
 
 def modality_of(kinds: Any) -> str | None:
-    """Modality that channel kinds speak for: meg, ieeg or eeg, or None."""
+    """Tell the modality from the kinds of channels.
+
+    Parameters
+    ----------
+    kinds : iterable of str
+        Kinds as in a channel table.
+
+    Returns
+    -------
+    str or None
+        "meg", "ieeg" or "eeg", the first that has a channel; None where none has.
+    """
     present = set(kinds)
     return next((modality for modality, members in _MODALITIES.items() if present & members), None)
 

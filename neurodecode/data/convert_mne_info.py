@@ -20,7 +20,18 @@ _CODES_WITHOUT_UNIT = ("stim", "syst", "exci", "ias")  # trigger codes, which FI
 _MEG = ("mag", "grad", "ref_meg")
 _FRAMES = {0: "unknown", 1: "device", 4: "head", 5: "MRI", 2001: "MRI voxel", 2003: "MNI305"}
 # What to_mne needs again; subject, dates, experimenter, device and the like stay out.
-_KEPT = ("sfreq", "lowpass", "highpass", "line_freq", "custom_ref_applied", "chs", "dig", "dev_head_t", "ctf_head_t")
+_KEPT = (
+    "sfreq",
+    "lowpass",
+    "highpass",
+    "line_freq",
+    "custom_ref_applied",
+    "chs",
+    "dig",
+    "dev_head_t",
+    "ctf_head_t",
+    "proc_history",
+)
 _KEPT_LISTS = ("projs", "comps")
 _DIG_KEPT = (1, 2, 3)  # fiducials, coils and electrodes; the head shape outlines a face and stays out
 
@@ -60,7 +71,18 @@ def _position(channel: Any) -> NDArray[np.float64]:
 
 
 def sensor_space(info: Any) -> dict[str, Any]:
-    """``meta["space"]`` of sensors: the frame that most known positions are in."""
+    """Describe the frame that most known positions are in.
+
+    Parameters
+    ----------
+    info : mne.Info
+        Measurement information.
+
+    Returns
+    -------
+    dict
+        ``meta["space"]`` with name, type and unit (m); the name is "unknown" where there are no positions.
+    """
     placed = [channel for channel in info["chs"] if np.isfinite(_position(channel)).all()]
     frames = [_FRAMES.get(int(channel["coord_frame"]), "unknown") for channel in placed] or ["unknown"]
     name = max(sorted(set(frames)), key=frames.count)
@@ -70,7 +92,20 @@ def sensor_space(info: Any) -> dict[str, Any]:
 
 
 def with_positions(table: pd.DataFrame, places: Mapping[str, Any]) -> pd.DataFrame:
-    """The table with x, y, z of the named channels set (m)."""
+    """Set the positions of some channels.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Channel table, left untouched.
+    places : mapping
+        (x, y, z) in m by channel name.
+
+    Returns
+    -------
+    DataFrame
+        A copy with ``x, y, z``; channels that are not named keep what they had, or get NaN.
+    """
     for axis, name in enumerate("xyz"):
         old = table[name] if name in table else pd.Series(np.nan, index=table.index)
         new = table["name"].map({channel: float(place[axis]) for channel, place in places.items()}).astype(float)
@@ -79,14 +114,33 @@ def with_positions(table: pd.DataFrame, places: Mapping[str, Any]) -> pd.DataFra
 
 
 def info_to_json(info: Any) -> dict[str, Any] | None:
-    """What `json_to_info` needs to rebuild an ``mne.Info``, as JSON values without personal data; None if MNE is too old."""
+    """Keep what `json_to_info` needs to rebuild an ``mne.Info``, as JSON values without personal data.
+
+    Parameters
+    ----------
+    info : mne.Info
+        Measurement information.
+
+    Returns
+    -------
+    dict or None
+        Channels, coils, transforms, projectors, compensators and Maxwell filtering; subject, dates, experimenter, free text and
+        the shape of the head are left out. None where MNE is too old to write its Info as JSON.
+    """
     if not hasattr(info, "to_json_dict"):
         return None
     full = info.to_json_dict()
     full["dig"] = [point for point in full["dig"] or [] if _number(point["kind"]) in _DIG_KEPT] or None
+    full["proc_history"] = [_maxwell(entry) for entry in full.get("proc_history") or []] or None
     kept = {name: full[name] for name in (*_KEPT, *_KEPT_LISTS) if full.get(name) is not None}
     result: dict[str, Any] = jsonable(kept)
     return result
+
+
+def _maxwell(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What a processing step says about Maxwell filtering, so that it is not applied twice; who did it and when stay out."""
+    known = entry.get("max_info") or {}
+    return {"max_info": {**{name: known.get(name) or {} for name in ("sss_info", "max_st")}, "sss_ctc": {}, "sss_cal": {}}}
 
 
 def json_to_info(channels: pd.DataFrame, sfreq: float, stored: Mapping[str, Any] | None) -> Any:

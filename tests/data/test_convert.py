@@ -129,6 +129,15 @@ class TestRaw:
         assert len(from_mne(raw).meta["mne_info"]["dig"]) == 3
         assert len(to_mne(from_mne(raw)).info["dig"]) == 3
 
+    def test_maxwell_filtering_is_remembered(self, raw: mne.io.BaseRaw) -> None:
+        done = {"sss_info": {"in_order": 8, "nfree": 64}, "max_st": {}, "sss_ctc": {}, "sss_cal": {}}
+        with raw.info._unlock():
+            raw.info["proc_history"] = [{"max_info": done, "experimenter": "Smith"}]
+        recording = from_mne(raw)
+        assert "Smith" not in json.dumps(recording.meta)
+        assert to_mne(recording).info["proc_history"][0]["max_info"]["sss_info"]["nfree"] == 64
+        assert from_mne(to_mne(recording)).meta["mne_info"]["proc_history"] == recording.meta["mne_info"]["proc_history"]
+
     def test_saved_and_loaded(self, raw: mne.io.BaseRaw, tmp_path) -> None:
         back = to_mne(load(save(from_mne(raw), tmp_path / "r")))
         np.testing.assert_array_equal(back.info["chs"][0]["loc"], raw.info["chs"][0]["loc"])
