@@ -1,6 +1,6 @@
+from .arrays import cross_validate_arrays as cross_validate_arrays
 from .group import combine_subjects as combine_subjects
 from .linear import LinearDecoder as LinearDecoder
-from .linear import cross_validate_arrays as cross_validate_arrays
 from .result import DecodingResult as DecodingResult
 from .result import GeneralizationResult as GeneralizationResult
 from .result import RoiResult as RoiResult

@@ -156,10 +156,12 @@ def baseline_outputs(train: _Floats, y: NDArray[Any], test: _Floats, n_classes: 
 
     Parameters
     ----------
-    train, test : array of shape (n_train, n_features) and (n_test, n_features)
-        Standardised features.
+    train : array of shape (n_train, n_features)
+        Standardised training features.
     y : array of shape (n_train,)
         Training labels.
+    test : array of shape (n_test, n_features)
+        Held-out features on the same scale.
     n_classes : int or None
         Number of classes; None for regression.
 

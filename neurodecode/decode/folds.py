@@ -257,6 +257,8 @@ def _values(column: pd.Series, name: str) -> NDArray[np.float64]:
         values = pd.to_numeric(column).to_numpy(float)
     except (ValueError, TypeError) as error:
         raise DataError(f"{name!r} must hold numbers for a regression ({error}); use task='classification' for labels") from error
+    if not values.size:
+        raise DataError(f"{name!r} holds no value to fit, got {values.size} samples: give at least two")
     if not np.isfinite(values).all() or np.ptp(values) == 0:
         raise DataError(f"{name!r} must hold finite values that vary, got {values.min():g} to {values.max():g}")
     return values

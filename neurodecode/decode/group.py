@@ -42,8 +42,8 @@ def combine_subjects(results: Mapping[str, DecodingResult]) -> DecodingResult:
         if len(values) > 1:
             raise DataError(f"subjects differ in {attribute} ({sorted(values)}): decode all of {names} alike")
     scores = np.array([part.score for part in parts])
-    null = None if first.null_scores is None else np.mean([part.null_scores for part in parts], axis=0)
-    confusion = None if first.confusion is None else np.sum([part.confusion for part in parts], axis=0)
+    null = None if first.null_scores is None else np.mean([np.asarray(part.null_scores) for part in parts], axis=0)
+    confusion = None if first.confusion is None else np.sum([np.asarray(part.confusion) for part in parts], axis=0)
     return DecodingResult(
         score=float(scores.mean()),
         metric=first.metric,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, asdict, dataclass, fields
+from dataclasses import KW_ONLY, asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from neurodecode.data import Responses
@@ -16,6 +15,16 @@ from neurodecode.data.validate import check_option, check_positive
 from neurodecode.decode.evaluation import one_thread, score_outputs
 from neurodecode.decode.fitting import FitSettings, feature_weights, fit, haufe_pattern, prepare
 from neurodecode.decode.folds import encode_labels, usable_units
+from neurodecode.decode.inputs import (
+    as_responses,
+    check_used,
+    given_labels,
+    group_codes,
+    known_codes,
+    matching_data,
+    spread,
+)
+from neurodecode.decode.parameters import Parameters
 from neurodecode.decode.result import DecodingResult
 from neurodecode.decode.validation import Setup, choose, cross_validate, set_up
 from neurodecode.errors import DataError
@@ -25,7 +34,7 @@ _ALPHAS = tuple(float(a) for a in np.logspace(0, 8, 17))
 
 
 @dataclass(eq=False)
-class LinearDecoder:
+class LinearDecoder(Parameters):
     """Decode labels or values from responses with a linear model.
 
     Parameters
@@ -150,7 +159,24 @@ class LinearDecoder:
         return cross_validate(responses, target, setup, n_permutations, jobs, {**self.parameters(), **validation})
 
     def set_up(self, responses: Responses, target: str, groups: str | Sequence[str] = "run", **options: Any) -> Setup:
-        """The checked problem behind `cross_validate`; options as in `neurodecode.decode.validation.set_up`."""
+        """The checked problem behind `cross_validate`.
+
+        Parameters
+        ----------
+        responses : Responses
+            What to decode from.
+        target : str
+            Column of `samples`.
+        groups : str or sequence of str
+            What is held out.
+        **options
+            ``n_splits, gap, flat`` of `neurodecode.decode.validation.set_up`.
+
+        Returns
+        -------
+        Setup
+            Problem and words.
+        """
         return set_up(responses, target, groups, self.task, self.settings(), seed=int(self.random_state), **options)
 
     def settings(self) -> FitSettings:
@@ -164,18 +190,6 @@ class LinearDecoder:
         unused = {"logistic": ["alphas"], "lda": ["C", "alphas"], "ridge": ["C"]}[settings["estimator"]]
         kept = {name: list(v) if isinstance(v, tuple) else v for name, v in settings.items() if name not in unused}
         return {**kept, "random_state": int(self.random_state)}
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Constructor arguments by name, as scikit-learn asks for."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
-
-    def set_params(self, **parameters: Any) -> LinearDecoder:
-        """Change constructor arguments, as scikit-learn asks for."""
-        for name, value in parameters.items():
-            check_option("parameter", name, [f.name for f in fields(self)])
-            setattr(self, name, value)
-        self.__post_init__()
-        return self
 
     # --- one fit ---------------------------------------------------------------------------------------------------
 
@@ -207,11 +221,11 @@ class LinearDecoder:
         data = np.asarray(responses.data)
         x = data[:, units].reshape(len(data), -1).astype(float)
         with one_thread():
-            training = prepare(x, _group_codes(responses, groups), self.settings())
+            training = prepare(x, group_codes(responses, groups), self.settings())
             weights = fit(training, encoded.y, encoded.n_classes, self.settings())
             coef, self.intercept_ = feature_weights(training, weights)
             patterns = haufe_pattern(x, coef)
-        self.coef_, self.patterns_ = (_spread(a, units, data.shape[1:]) for a in (coef, patterns))
+        self.coef_, self.patterns_ = (spread(a, units, data.shape[1:]) for a in (coef, patterns))
         self.classes_, self.alpha_ = encoded.classes, weights.alpha
         return self
 
@@ -233,22 +247,45 @@ class LinearDecoder:
         DataError
             If the decoder is not fitted, units differ, or used units hold NaN.
         """
-        data = self._checked_data(responses)
+        self._check_fitted()
+        data = matching_data(responses, self.coef_.shape[1:], self.unit_names_)
         used = np.any(self.coef_ != 0, axis=tuple(i for i in range(self.coef_.ndim) if i != 1))
-        if not np.isfinite(data[:, used]).all():
-            row, unit = np.argwhere(~np.isfinite(data.reshape(*data.shape[:2], -1)).all(axis=2) & used)[0]
-            raise DataError(
-                f"unit {self._unit_name(unit)!r} holds NaN or infinite values in sample {row}: interpolate or leave it out"
-            )
+        check_used(data, used, self.unit_names_)
         return data[:, used].reshape(len(data), -1) @ self.coef_[:, used].reshape(len(self.coef_), -1).T + self.intercept_
 
     def predict(self, responses: Responses | ArrayLike) -> NDArray[Any]:
-        """Predicted classes or values, shape (n_samples,); see `decision_function`."""
+        """Predicted classes or values.
+
+        Parameters
+        ----------
+        responses : Responses or array_like of shape (n_samples, n_units[, n_times])
+            Samples of the units fitted on.
+
+        Returns
+        -------
+        array of shape (n_samples,)
+            Classes as they were given to `fit`, or values.
+
+        Raises
+        ------
+        DataError
+            As in `decision_function`.
+        """
         values = self.decision_function(responses)
         return values[:, 0] if self.classes_ is None else np.array(self.classes_)[choose(values)[0]]
 
     def predict_proba(self, responses: Responses | ArrayLike) -> NDArray[np.float64]:
-        """Probability of each class, shape (n_samples, n_classes).
+        """Probability of each class.
+
+        Parameters
+        ----------
+        responses : Responses or array_like of shape (n_samples, n_units[, n_times])
+            Samples of the units fitted on.
+
+        Returns
+        -------
+        array of shape (n_samples, n_classes)
+            Probabilities in the order of `classes_`, as the model has them; they are not calibrated.
 
         Raises
         ------
@@ -262,23 +299,47 @@ class LinearDecoder:
     def score(self, responses: Responses | ArrayLike, target: Any = "trial_type") -> float:
         """The metric of the task on samples of your choice; see `cross_validate` for which metric it is.
 
+        Parameters
+        ----------
+        responses : Responses or array_like of shape (n_samples, n_units[, n_times])
+            Samples of the units fitted on.
+        target : str or array_like of shape (n_samples,)
+            Column of `samples`, or the labels themselves.
+
+        Returns
+        -------
+        float
+            ROC-AUC, balanced accuracy or r.
+
         Raises
         ------
         DataError
             If a label was not among the classes fitted, or as in `decision_function`.
         """
         values = self.decision_function(responses)
-        labels = np.asarray(_labels(responses, target))
+        labels = np.asarray(given_labels(responses, target))
         if self.classes_ is None:
             return float(score_outputs(labels.astype(float), values, None))
-        codes = {label: i for i, label in enumerate(self.classes_)}
-        unknown = [label for label in labels.tolist() if label not in codes]
-        if unknown:
-            raise DataError(f"label {unknown[0]!r} was not among the classes fitted, {self.classes_}")
-        return float(score_outputs(np.array([codes[label] for label in labels.tolist()]), values, len(codes)))
+        return float(score_outputs(known_codes(labels, self.classes_), values, len(self.classes_)))
 
     def save(self, folder: str | Path) -> Path:
-        """Write the fitted decoder as ``config.json`` and ``weights.npz``; see `neurodecode.decode.storage`."""
+        """Write the fitted decoder as ``config.json`` and ``weights.npz``.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Appears whole or not at all; an older decoder of that name is replaced.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        DataError
+            If the decoder is not fitted.
+        """
         from neurodecode.decode.storage import save_decoder
 
         self._check_fitted()
@@ -286,7 +347,25 @@ class LinearDecoder:
 
     @classmethod
     def load(cls, folder: str | Path) -> LinearDecoder:
-        """Read a decoder written by `save`; nothing in the files is executed."""
+        """Read a decoder written by `save`; nothing in the files is executed.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Its folder.
+
+        Returns
+        -------
+        LinearDecoder
+            Fitted.
+
+        Raises
+        ------
+        CorruptFileError
+            If a file is missing, cut short or altered.
+        FormatError
+            If the folder holds something else, or a newer version.
+        """
         from neurodecode.decode.storage import load_decoder
 
         return load_decoder(Path(folder))
@@ -294,103 +373,10 @@ class LinearDecoder:
     # --- helpers ---------------------------------------------------------------------------------------------------
 
     def _training_pair(self, responses: Responses | ArrayLike, target: Any) -> tuple[Responses, Any]:
-        labels = _labels(responses, target)
+        labels = given_labels(responses, target)
         self.unit_names_ = responses.units["name"].tolist() if isinstance(responses, Responses) else None
-        return _as_responses(responses), labels
+        return as_responses(responses), labels
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "coef_"):
             raise DataError(f"this {type(self).__name__}({self.task!r}) is not fitted yet: call fit first, or load one")
-
-    def _checked_data(self, responses: Responses | ArrayLike) -> NDArray[Any]:
-        self._check_fitted()
-        data = np.asarray(responses.data if isinstance(responses, Responses) else responses, float)
-        if data.shape[1:] != self.coef_.shape[1:]:
-            raise DataError(
-                f"samples have shape {data.shape[1:]}, the decoder was fitted on {self.coef_.shape[1:]} (units[, times])"
-            )
-        names = responses.units["name"].tolist() if isinstance(responses, Responses) else None
-        if names and self.unit_names_ and names != self.unit_names_:
-            i = next(i for i, (a, b) in enumerate(zip(names, self.unit_names_, strict=True)) if a != b)
-            raise DataError(
-                f"unit {i} is {names[i]!r}, the decoder was fitted on {self.unit_names_[i]!r}: put units in the same order"
-            )
-        return data
-
-    def _unit_name(self, i: int) -> str:
-        return self.unit_names_[i] if self.unit_names_ else f"unit{i}"
-
-
-def cross_validate_arrays(
-    x: ArrayLike, y: ArrayLike, groups: ArrayLike, decoder: LinearDecoder | None = None, **options: Any
-) -> DecodingResult:
-    """Cross-validate on plain arrays.
-
-    Parameters
-    ----------
-    x : array_like of shape (n_samples, n_units) or (n_samples, n_units, n_times)
-        Features, taken as float32.
-    y : array_like of shape (n_samples,)
-        Labels or values.
-    groups : array_like of shape (n_samples,)
-        Group of each sample, e.g. its run; whole groups are held out and labels permuted within them.
-    decoder : LinearDecoder, optional
-        By default ``LinearDecoder("classification")``.
-    **options
-        ``n_permutations, n_splits, jobs`` of `LinearDecoder.cross_validate`.
-
-    Returns
-    -------
-    DecodingResult
-        As there.
-
-    Raises
-    ------
-    DataError
-        As there, and if lengths differ.
-    """
-    labels, members = np.asarray(y), np.asarray(groups)
-    if labels.ndim != 1 or labels.shape != members.shape:
-        raise DataError(f"y and groups must be two lists of one length, got shapes {labels.shape} and {members.shape}")
-    responses = _as_responses(x, pd.DataFrame({"target": labels, "run": members}))
-    return (decoder or LinearDecoder()).cross_validate(responses, "target", "run", **options)
-
-
-def _as_responses(x: Responses | ArrayLike, samples: pd.DataFrame | None = None) -> Responses:
-    if isinstance(x, Responses):
-        return x
-    data = np.asarray(x)
-    if data.ndim not in (2, 3):
-        raise DataError(f"data must be (n_samples, n_units[, n_times]), got shape {data.shape}")
-    times = np.arange(data.shape[2], dtype=float) if data.ndim == 3 else None
-    table = pd.DataFrame(index=range(len(data))) if samples is None else samples
-    return Responses(data, table, pd.DataFrame({"name": [f"unit{i}" for i in range(data.shape[1])]}), times)
-
-
-def _labels(responses: Responses | ArrayLike, target: Any) -> Any:
-    """The labels themselves, as many as samples."""
-    if isinstance(target, str):
-        if not isinstance(responses, Responses):
-            raise DataError(f"target={target!r} names a column, but the data are a plain array: give the labels themselves")
-        if target not in responses.samples:
-            raise DataError(f"samples have no column {target!r}; they have {list(map(str, responses.samples.columns))}")
-        return responses.samples[target]
-    n = len(responses) if isinstance(responses, Responses) else len(np.asarray(responses))
-    if np.shape(target) != (n,):
-        raise DataError(f"target must hold one label for each of {n} samples, got shape {np.shape(target)}")
-    return target
-
-
-def _group_codes(responses: Responses, groups: Any) -> NDArray[np.int64]:
-    if not isinstance(groups, str):
-        return np.unique(np.asarray(groups), return_inverse=True)[1].astype(np.int64)
-    if groups not in responses.samples:
-        return np.zeros(len(responses), np.int64)
-    return responses.groups(groups)
-
-
-def _spread(values: NDArray[np.float64], units: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Values of used units put in their places, 0 for the others."""
-    full = np.zeros((len(values), *shape))
-    full[:, units] = values.reshape(len(values), int(units.sum()), *shape[1:])
-    return full

@@ -43,14 +43,20 @@ def searchlight(
     ----------
     responses : Responses
         Units with x, y, z in mm, or with i, j, k and an affine in ``meta["space"]``.
-    target, groups, n_splits, gap
-        As in `LinearDecoder.cross_validate`.
+    target : str
+        Column of `samples` to decode.
+    groups : str or sequence of str
+        Columns whose groups are held out, as in `LinearDecoder.cross_validate`.
     radius_mm : float
         Radius of the sphere in mm; units at exactly this distance belong to it.
     decoder : LinearDecoder, optional
         By default the shrinkage discriminant.
     n_permutations : int
         Permutations for p values corrected over spheres by the maximum statistic; each repeats the whole searchlight.
+    n_splits : int, optional
+        Number of folds, as in `LinearDecoder.cross_validate`.
+    gap : float, optional
+        Gap of the blocks of a single run in s, as in `LinearDecoder.cross_validate`.
     jobs : int
         Processes that share the spheres.
 
@@ -108,14 +114,20 @@ def roi(
     ----------
     responses : Responses
         Units with a column of region names.
-    target, groups, n_splits, gap
-        As in `LinearDecoder.cross_validate`.
+    target : str
+        Column of `samples` to decode.
+    groups : str or sequence of str
+        Columns whose groups are held out, as in `LinearDecoder.cross_validate`.
     regions : str
         Column of `units`; units without a value belong to no region.
     decoder : LinearDecoder, optional
         By default logistic regression for classification.
     n_permutations : int
         Permutations; the same for all regions, so that p can be corrected over them.
+    n_splits : int, optional
+        Number of folds, as in `LinearDecoder.cross_validate`.
+    gap : float, optional
+        Gap of the blocks of a single run in s, as in `LinearDecoder.cross_validate`.
     jobs : int
         Processes that share the regions.
 

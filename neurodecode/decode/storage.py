@@ -73,7 +73,8 @@ def load_decoder(folder: Path) -> LinearDecoder:
     from neurodecode.decode.linear import LinearDecoder
 
     config = _read_config(folder / "config.json")
-    decoder = LinearDecoder(**config["parameters"])
+    parameters = config["parameters"]
+    decoder = LinearDecoder(**{**parameters, "alphas": tuple(parameters["alphas"])})
     for name, value in {**config["fitted"], **_read_arrays(folder / "weights.npz", config)}.items():
         setattr(decoder, name, value)
     return decoder

@@ -44,8 +44,10 @@ def time_resolved(
     ----------
     responses : Responses
         With a time axis.
-    target, groups, n_splits, gap
-        As in `LinearDecoder.cross_validate`.
+    target : str
+        Column of `samples` to decode.
+    groups : str or sequence of str
+        Columns whose groups are held out, as in `LinearDecoder.cross_validate`.
     decoder : LinearDecoder, optional
         By default the shrinkage discriminant, which is fitted at all times at once.
     window : float, optional
@@ -54,6 +56,10 @@ def time_resolved(
     n_permutations : int
         Permutations for p values that are corrected over times by the maximum statistic; 0 for none. Each repeats the
         fit at every time: with hundreds of sensors consider fewer, or a lower rate.
+    n_splits : int, optional
+        Number of folds, as in `LinearDecoder.cross_validate`.
+    gap : float, optional
+        Gap of the blocks of a single run in s, as in `LinearDecoder.cross_validate`.
     jobs : int
         Processes for the permutations.
 
@@ -106,10 +112,18 @@ def generalise_over_time(
     ----------
     responses : Responses
         With a time axis.
-    target, groups, n_splits, gap
-        As in `LinearDecoder.cross_validate`.
-    decoder, window
-        As in `time_resolved`.
+    target : str
+        Column of `samples` to decode.
+    groups : str or sequence of str
+        Columns whose groups are held out, as in `LinearDecoder.cross_validate`.
+    decoder : LinearDecoder, optional
+        By default the shrinkage discriminant, which is fitted at all times at once.
+    window : float, optional
+        Average each unit over this many seconds, as in `time_resolved`.
+    n_splits : int, optional
+        Number of folds, as in `LinearDecoder.cross_validate`.
+    gap : float, optional
+        Gap of the blocks of a single run in s, as in `LinearDecoder.cross_validate`.
 
     Returns
     -------

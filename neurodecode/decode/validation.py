@@ -87,8 +87,10 @@ def set_up(
         ``"classification"`` or ``"regression"``.
     settings : FitSettings
         Parameters of the fit.
-    n_splits, gap
-        As in `make_folds`.
+    n_splits : int, optional
+        Number of folds, as in `make_folds`.
+    gap : float, optional
+        Gap of the blocks of a single run in s, as in `make_folds`.
     seed : int
         Seed of the permutations.
     flat : bool

@@ -332,6 +332,8 @@ def test_misuse_of_a_fit_is_explained() -> None:
         LinearDecoder().fit(responses.data, [0, 1, 1])
     with pytest.raises(DataError, match="'kind'"):
         LinearDecoder().fit(responses, "kind")
+    with pytest.raises(DataError, match=r"48 samples, got shape \(2,\)"):
+        LinearDecoder("regression").fit(responses, "strength", groups=[0, 1])
 
 
 # --- as scikit-learn asks ----------------------------------------------------------------------------------------------
@@ -346,6 +348,7 @@ def test_clone_and_parameters() -> None:
         copy.set_params(n_feature=3)
     with pytest.raises(DataError, match="C must"):
         copy.set_params(C=-1.0)
+    assert copy.C == 2.0
 
 
 def test_labels_of_a_stimulus_move_with_it() -> None:
