@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from neurodecode.data import Recording, Responses, save
@@ -143,14 +142,12 @@ def look_at_ieeg(parameters: Mapping[str, Any], folder: Path) -> None:
     _write_signal_hash(recording, folder)
     contacts = ieeg.mark_flat(recording.pick(kind=["ecog", "seeg", "dbs"]))
     quality = meeg.quality(contacts)
-    referenced = _referenced(contacts, parameters["reference"])
-    cleaned = ieeg.remove_line_noise(referenced)
-    gamma = ieeg.high_gamma(cleaned, tuple(parameters["high_gamma"]))
-    table = pd.DataFrame({"contact": gamma.names, "high_gamma": np.asarray(gamma.data, float).mean(axis=1)})
-    ratios = _onset_ratios(referenced, Onset(**parameters["onset"]))
-    _write(
-        folder, parameters, gamma, None, {"Channels": quality, "High gamma": table}, _spectra(recording), {"band power": ratios}
-    )
+    cleaned = ieeg.remove_line_noise(_referenced(contacts, parameters["reference"]))
+    wanted = Onset(**parameters["onset"])
+    low, high = parameters["high_gamma"]
+    gamma = wanted.model_copy(update={"l_freq": low, "h_freq": high})
+    results = {"band power": onset_ratios(cleaned, wanted), "high gamma": onset_ratios(cleaned, gamma)}
+    _write(folder, parameters, cleaned, None, {"Channels": quality}, _spectra(recording), results)
 
 
 def _referenced(recording: Recording, how: str) -> Recording:
@@ -160,7 +157,21 @@ def _referenced(recording: Recording, how: str) -> Recording:
     return recording if how == "none" else functions[how](recording)
 
 
-def _onset_ratios(recording: Recording, wanted: Onset) -> pd.DataFrame:
+def onset_ratios(recording: Recording, wanted: Onset) -> pd.DataFrame:
+    """Power in a band after the annotated onset over the power before it, the largest first.
+
+    Parameters
+    ----------
+    recording : Recording
+        Intracranial recording with the event.
+    wanted : Onset
+        Event, band and window.
+
+    Returns
+    -------
+    DataFrame
+        ``channel, before, after, ratio, band``.
+    """
     from neurodecode.preprocess import ieeg
 
     events = recording.events
@@ -221,7 +232,7 @@ def _write(
 
     done = recording if responses is None else responses
     name = Path(parameters["source"]).name
-    tables = {title: table.assign(recording=name) for title, table in quality.items()}
+    tables = {title: table.assign(recording=name) for title, table in {**quality, **_drops(done)}.items()}
     contents = RunContents(
         title=name,
         pipeline=parameters["source"],
@@ -230,7 +241,7 @@ def _write(
         spectra=spectra,
         steps=list(done.meta.get("steps", [])),
         results=results or {},
-        notes=_drops(done, name),
+        notes=[f"{name}: {note}" for note in done.meta.get("notes", [])],
     )
     save_contents(contents, folder)
     if responses is not None:
@@ -243,9 +254,10 @@ def _event_counts(recording: Recording, name: str) -> pd.DataFrame:
     return pd.DataFrame({"recording": name, "trial_type": counts.index, "n": counts.to_numpy()})
 
 
-def _drops(done: Recording | Responses, name: str) -> list[str]:
+def _drops(done: Recording | Responses) -> dict[str, pd.DataFrame]:
+    """How many events became responses, and why the others did not."""
     drops = done.meta.get("drops")
-    return [f"{name}: {drops}"] if drops else []
+    return {"Events that became responses": pd.DataFrame([drops])} if drops else {}
 
 
 PREPARE_BOLD = Step("prepare_bold", 1, prepare_bold)
