@@ -123,7 +123,7 @@ def cells(title: str, frame: pd.DataFrame, most: int = MOST_ROWS) -> Cells:
         Texts.
     """
     shown = frame.head(most)
-    header = [(str(name).replace("_", " "), _is_number(frame[name])) for name in frame.columns]
+    header = [(str(name).replace("_", " "), _is_number(frame.iloc[:, i])) for i, name in enumerate(frame.columns)]
     columns = [_texts(shown.iloc[:, i]) for i in range(shown.shape[1])]
     rows = [list(row) for row in zip(*columns, strict=True)]
     return Cells(title, header, rows, len(frame) - len(shown))

@@ -246,16 +246,16 @@ def _sensor_pictures(name: str, brain_map: BrainMap) -> Iterator[Picture]:
 
 def _topomap_picture(name: str, brain_map: BrainMap) -> Picture:
     values, times, what = brain_map.values, brain_map.times, _called(brain_map)
-    try:
-        _, standard = sensor_info(brain_map.units)
-    except DataError as error:
-        return Picture(name, None, "", f"No topographic map of {what}: {error}.")
     maps, titles = values[None], [str(brain_map.label or "")]
     if values.ndim == 2 and times is not None:
         windows = np.array_split(np.arange(len(times)), min(MOST_TIMES, len(times)))
         maps = np.stack([values[:, w].mean(axis=1) for w in windows])
         titles = [f"{times[w[0]] * 1e3:.0f} to {times[w[-1]] * 1e3:.0f} ms" for w in windows]
-    figure = figures.topomap(maps, brain_map.units, titles, brain_map.title, brain_map.center)
+    try:
+        _, standard = sensor_info(brain_map.units)
+        figure = figures.topomap(maps, brain_map.units, titles, brain_map.title, brain_map.center)
+    except DataError as error:
+        return Picture(name, None, "", f"No topographic map of {what}: {error}.")
     caption = f"Topography of {what}, head seen from above, nose up; interpolated between the {len(values)} sensors."
     if standard:
         caption += " The recording has no positions: standard 10-05 positions are used for drawing only."

@@ -131,7 +131,7 @@ def _compact(table: pd.DataFrame) -> pd.DataFrame:
     if not keys:
         return table
     wide = table.pivot_table(index=keys, columns="trial_type", values="n", aggfunc="sum", fill_value=0, sort=False)
-    return wide.reset_index().rename_axis(columns=None)
+    return wide.rename_axis(columns=None).reset_index(allow_duplicates=True)
 
 
 def _numbered(pictures: list[Picture]) -> list[Picture]:

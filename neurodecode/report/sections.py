@@ -13,6 +13,7 @@ from neurodecode.report import figures
 from neurodecode.report.contents import RunContents
 from neurodecode.report.maps import map_pictures, maps_of
 from neurodecode.report.parts import Picture, Section, Table, Tile
+from neurodecode.report.scores import chance_of
 from neurodecode.report.words import (
     best_index,
     interval_text,
@@ -52,6 +53,7 @@ def _decoding(name: str, result: Any, contents: RunContents) -> Section:
         *map_pictures(maps_of(name, result, contents)),
     ]
     tables = [Table("Score of each fold", _fold_table(result)), Table("Samples per class and fold", _class_table(result))]
+    tables.append(Table("Other scores, over the pooled predictions", _other_scores(result)))
     return Section(
         name,
         _score_sentences(result),
@@ -151,13 +153,19 @@ def _fold_table(result: Any) -> pd.DataFrame:
     return table.assign(**{metric_label(result.metric): result.fold_scores, "chance": result.chance})
 
 
+def _other_scores(result: Any) -> pd.DataFrame:
+    rows = [(metric_label(metric), score, chance_of(metric, result)) for metric, score in result.scores.items()]
+    return pd.DataFrame(rows, columns=["score", "value", "chance"])
+
+
 def _class_table(result: Any) -> pd.DataFrame:
     counts = result.class_counts
     if not {"held_out", "side", "label", "n"} <= set(counts.columns) or not len(counts):
         return pd.DataFrame()
     keys = [c for c in ("subject", "fold", "held_out", "side") if c in counts]
     wide: pd.DataFrame = counts.pivot_table(index=keys, columns="label", values="n", aggfunc="sum", fill_value=0, sort=False)
-    return wide.reset_index().drop(columns="fold").rename(columns={"held_out": "held out"}).rename_axis(columns=None)
+    named = wide.droplevel("fold").rename_axis(index={"held_out": "held out"}, columns=None)
+    return named.reset_index(allow_duplicates=True)  # a class may be called "side"
 
 
 def _over_time(name: str, result: Any, contents: RunContents) -> Section:
@@ -174,9 +182,15 @@ def _over_time(name: str, result: Any, contents: RunContents) -> Section:
     alt = f"{metric_label(result.metric)} over time, peak {peak}, chance {number(result.chance)}."
     caption = "The band is the standard error over folds; the dashed line is chance."
     picture = Picture("time", figures.time_course(result), alt, caption)
-    tiles = [Tile(f"Highest {metric_name(result.metric)}", score_text(result.mean[best]), when),
-             Tile("Chance", number(result.chance), "at every time"),
-             Tile("p value", "not tested" if p is None else number(p), "corrected for all times")]  # fmt: skip
+    tiles = [
+        Tile(f"Highest {metric_name(result.metric)}", score_text(result.mean[best]), when),
+        Tile("Chance", number(result.chance), "at every time"),
+        Tile(
+            "p value",
+            "not tested" if p is None else number(p),
+            "no permutations were run" if p is None else "corrected for all times",
+        ),
+    ]
     return Section(name, sentences, verdict(float(result.mean[best]), result.chance, p), tiles, [picture], [], list(result.notes))
 
 
@@ -218,10 +232,11 @@ def _searchlight(name: str, result: Any, contents: RunContents) -> Section:
     sentences = [
         f"A decoder was fitted on each sphere of {number(result.radius_mm)} mm: the highest {metric_name(result.metric)} is "
         f"{score_text(result.scores[best])} around {unit}, where chance is {number(result.chance)}.",
-        "No permutation test was run over spheres: the highest of many is above chance by luck alone." if p is None
+        "No permutation test was run over spheres: the highest of many is above chance by luck alone."
+        if p is None
         else f"Corrected for all spheres by the maximum statistic: p = {number(p)}.",
         _sentence(result.split),
-    ]  # fmt: skip
+    ]
     tiles = [
         Tile(f"Highest {metric_name(result.metric)}", score_text(result.scores[best]), f"around {unit}"),
         Tile("Chance", number(result.chance), "in every sphere"),

@@ -14,6 +14,7 @@ _METRICS = {
     "accuracy": "Accuracy",
     "r": "Correlation r",
     "r2": "Explained variance R²",
+    "r2_pooled": "Explained variance R² (pooled)",
 }
 _SCALES = {
     "V": (1e6, "Amplitude (µV)"),

@@ -271,7 +271,7 @@ def contact_bars(
     ax.set_xticks(range(len(order)), [short(names[i], 10) for i in order], rotation=90 if len(order) > 10 else 0, fontsize=8)
     ax.set_xlim(-0.7, max(len(order), 1) - 0.3)
     largest = [(x, i) for x, i in enumerate(order[:5]) if values[i] > reference]
-    if len(order) * max((len(_plain_short(values[i])) for _, i in largest), default=0) <= 170:  # else they would overlap
+    if len(order) * max((len(_plain_short(values[i])) for _, i in largest), default=0) <= 150:  # else they would overlap
         for x, i in largest:
             place: dict[str, Any] = {"xytext": (0, 2), "textcoords": "offset points", "ha": "center", "fontsize": 7.5}
             ax.annotate(_plain_short(values[i]), (x, values[i]), **place)

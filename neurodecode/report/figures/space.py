@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neurodecode.data.validate import require
 from neurodecode.errors import DataError
-from neurodecode.report.figures.style import DIVERGING, new_figure, styled
+from neurodecode.report.figures.style import DIVERGING, INK, new_figure, styled
 from neurodecode.report.words import number, short
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def topomap(
     Raises
     ------
     DataError
-        If positions are neither given nor known, or there are fewer than three sensors.
+        If positions are neither given nor known, lie on one line or circle, or there are fewer than three sensors.
     """
     mne = require("mne", "drawing topographic maps", "meeg")
     values = np.atleast_2d(np.asarray(values, float)) - center
@@ -233,19 +233,17 @@ def _standard_positions(mne: Any, names: list[str]) -> NDArray[np.float64]:
 
 
 def _draw_head(mne: Any, ax: Axes, values: NDArray[np.float64], info: Any, reach: float) -> None:
+    from scipy.spatial import QhullError
+
     few = len(values) <= 12
-    marks = {"mask": np.ones(len(values), bool), "mask_params": {"markersize": 3, "markerfacecolor": "#1f2933"}} if few else {}
-    mne.viz.plot_topomap(
-        np.nan_to_num(values),
-        info,
-        axes=ax,
-        show=False,
-        cmap=DIVERGING,
-        vlim=(-reach, reach),
-        contours=0,
-        sensors=not few,
-        **marks,
-    )
+    marks = {"mask": np.ones(len(values), bool), "mask_params": {"markersize": 3, "markerfacecolor": INK}} if few else {}
+    options = {"cmap": DIVERGING, "vlim": (-reach, reach), "contours": 0, "sensors": not few, **marks}
+    try:
+        mne.viz.plot_topomap(np.nan_to_num(values), info, axes=ax, show=False, **options)
+    except QhullError as error:
+        raise DataError(
+            f"the {len(values)} sensors lie on one line or circle, between which nothing can be interpolated"
+        ) from error
 
 
 def _colour_bar(figure: Figure, low: float, high: float, label: str, where: Any) -> None:
@@ -263,5 +261,5 @@ def _colour_bar(figure: Figure, low: float, high: float, label: str, where: Any)
 def _name_center(ax: Axes, center: float) -> None:
     """Where the neutral colour is not zero it is chance: marked with a line."""
     if center:
-        ax.axhline(center, color="#1f2933", linestyle=(0, (3, 2)), linewidth=1.1, label="chance")
+        ax.axhline(center, color=INK, linestyle=(0, (3, 2)), linewidth=1.1, label="chance")
         ax.set_ylabel(f"{ax.get_ylabel()} (white: chance {number(center)})")

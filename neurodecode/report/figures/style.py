@@ -105,11 +105,11 @@ def to_png(figure: Figure) -> bytes:
 
 
 def _save(figure: Figure, kind: str, metadata: dict[str, Any]) -> bytes:
-    if figure.get_layout_engine() is not None:
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # laid out once: a second pass would move things by a hair
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a name in a script without a font shows boxes
+        if figure.get_layout_engine() is not None:
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")  # laid out once: a second pass would move things by a hair
         figure.savefig(buffer, format=kind, metadata=metadata)
     return buffer.getvalue()

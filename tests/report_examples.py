@@ -63,15 +63,31 @@ def objects(seed: int = 0, **changes: Any) -> DecodingResult:
     confusion = pd.crosstab(true, predicted).reindex(index=OBJECTS, columns=OBJECTS, fill_value=0).to_numpy()
     patterns = np.exp(-np.hypot(units["i"] - 25, units["j"] - 6).to_numpy() / 4) * rng.normal(1, 0.4, (8, len(units)))
     members: dict[str, Any] = {
-        "score": 0.484375, "metric": "balanced_accuracy", "fold_scores": np.array([0.625, 0.375, 0.625, 0.625, 0.5, 0.5, 0.5, 0.125]),
-        "fold_names": folds, "chance": 0.125, "best": 1.0, "p_value": 0.005, "null_scores": rng.normal(0.125, 0.04, 199),
-        "confidence_interval": (0.344, 0.625), "baseline": 0.28, "baseline_name": "nearest class mean", "task": "classification",
-        "target": "trial_type", "classes": OBJECTS, "confusion": confusion, "class_counts": class_counts(folds, OBJECTS),
+        "score": 0.484375,
+        "metric": "balanced_accuracy",
+        "fold_scores": np.array([0.625, 0.375, 0.625, 0.625, 0.5, 0.5, 0.5, 0.125]),
+        "fold_names": folds,
+        "chance": 0.125,
+        "best": 1.0,
+        "p_value": 0.005,
+        "null_scores": rng.normal(0.125, 0.04, 199),
+        "confidence_interval": (0.344, 0.625),
+        "baseline": 0.28,
+        "baseline_name": "nearest class mean",
+        "task": "classification",
+        "target": "trial_type",
+        "classes": OBJECTS,
+        "confusion": confusion,
+        "class_counts": class_counts(folds, OBJECTS),
         "predictions": pd.DataFrame({"sample": range(64), "fold": np.repeat(range(8), 8), "true": true, "predicted": predicted}),
-        "split": "Each of 8 runs was held out once, the decoder was trained on the other 7.", "patterns": patterns, "units": units,
-        "space": space, "settings": {"estimator": "logistic", "C": 0.01, "n_features": 500, "n_permutations": 199, "random_state": 0},
-        "scores": {"accuracy": 0.484375}, "notes": [],
-    }  # fmt: skip
+        "split": "Each of 8 runs was held out once, the decoder was trained on the other 7.",
+        "patterns": patterns,
+        "units": units,
+        "space": space,
+        "settings": {"estimator": "logistic", "C": 0.01, "n_features": 500, "n_permutations": 199, "random_state": 0},
+        "scores": {"accuracy": 0.484375},
+        "notes": [],
+    }
     return DecodingResult(**{**members, **changes})
 
 
@@ -82,13 +98,27 @@ def faces(**changes: Any) -> DecodingResult:
     patterns = (np.array([-1.0, 0.4, 0.5, -0.9])[:, None] * course)[None]
     folds = ["run 01", "run 02", "run 03", "run 04"]
     members: dict[str, Any] = {
-        "score": 0.646, "metric": "roc_auc", "fold_scores": np.array([0.616, 0.679, 0.659, 0.630]), "fold_names": folds,
-        "chance": 0.5, "confidence_interval": (0.6, 0.69), "baseline": 0.5, "baseline_name": "most frequent class",
-        "classes": ["face", "house"], "confusion": np.array([[210, 157], [160, 223]]), "null_scores": None, "p_value": None,
-        "class_counts": class_counts(folds, ["face", "house"], 90), "split": "Each of 4 runs was held out once.",
-        "patterns": patterns, "units": sensor_units(), "times": times, "space": {"name": "sensors", "type": "sensors"},
-        "settings": {"estimator": "lda"}, "scores": {},
-    }  # fmt: skip
+        "score": 0.646,
+        "metric": "roc_auc",
+        "fold_scores": np.array([0.616, 0.679, 0.659, 0.630]),
+        "fold_names": folds,
+        "chance": 0.5,
+        "confidence_interval": (0.6, 0.69),
+        "baseline": 0.5,
+        "baseline_name": "most frequent class",
+        "classes": ["face", "house"],
+        "confusion": np.array([[210, 157], [160, 223]]),
+        "null_scores": None,
+        "p_value": None,
+        "class_counts": class_counts(folds, ["face", "house"], 90),
+        "split": "Each of 4 runs was held out once.",
+        "patterns": patterns,
+        "units": sensor_units(),
+        "times": times,
+        "space": {"name": "sensors", "type": "sensors"},
+        "settings": {"estimator": "lda"},
+        "scores": {},
+    }
     return replace(objects(), **{**members, **changes})
 
 
@@ -100,12 +130,25 @@ def regression(**changes: Any) -> DecodingResult:
         {"sample": range(80), "fold": np.repeat(range(4), 20), "true": true, "predicted": 0.5 * true + rng.normal(0, 0.5, 80)}
     )
     members: dict[str, Any] = {
-        "metric": "r", "score": 0.6, "fold_scores": np.array([0.5, 0.7, 0.6, 0.6]), "fold_names": list("abcd"), "chance": 0.0,
-        "baseline": 0.0, "baseline_name": "mean of the training samples", "task": "regression", "target": "reaction_time",
-        "classes": None, "confusion": None, "class_counts": class_counts(list("abcd"), ["all"], 20), "predictions": table,
-        "scores": {"r2": 0.31}, "patterns": None, "null_scores": rng.normal(0, 0.1, 99), "p_value": 0.01,
+        "metric": "r",
+        "score": 0.6,
+        "fold_scores": np.array([0.5, 0.7, 0.6, 0.6]),
+        "fold_names": list("abcd"),
+        "chance": 0.0,
+        "baseline": 0.0,
+        "baseline_name": "mean of the training samples",
+        "task": "regression",
+        "target": "reaction_time",
+        "classes": None,
+        "confusion": None,
+        "class_counts": class_counts(list("abcd"), ["all"], 20),
+        "predictions": table,
+        "scores": {"r2": 0.31},
+        "patterns": None,
+        "null_scores": rng.normal(0, 0.1, 99),
+        "p_value": 0.01,
         "confidence_interval": (0.45, 0.75),
-    }  # fmt: skip
+    }
     return replace(objects(), **{**members, **changes})
 
 
@@ -167,9 +210,14 @@ def regions(**changes: Any) -> RoiResult:
 
 
 EVERY = {
-    "objects": objects, "faces": faces, "regression": regression, "over time": over_time, "across time": across_time,
-    "searchlight": searchlight, "regions": regions,
-}  # fmt: skip
+    "objects": objects,
+    "faces": faces,
+    "regression": regression,
+    "over time": over_time,
+    "across time": across_time,
+    "searchlight": searchlight,
+    "regions": regions,
+}
 
 
 def contact_table(n: int = 30) -> pd.DataFrame:
@@ -206,14 +254,20 @@ def run_of(results: dict[str, Any], **members: Any) -> RunContents:
     freqs = np.arange(0, 60, 0.5)
     power = 1e-10 / (1 + freqs) * np.array([1, 2, 3, 4.0])[:, None]
     complete: dict[str, Any] = {
-        "title": "Faces and houses", "pipeline": "eeg_faces", "description": "Which of two pictures was seen, from four EEG channels.",
+        "title": "Faces and houses",
+        "pipeline": "eeg_faces",
+        "description": "Which of two pictures was seen, from four EEG channels.",
         "dataset": {"name": "Muse N170", "licence": "BSD-3-Clause", "citation": "Please cite the data set."},
-        "configuration": {"pipeline": "meeg_decoding", "decode": {"estimator": "lda", "n_permutations": 199}}, "results": results,
-        "quality": {"Events": events, "Channels": variance}, "recordings_summary": ["sub-01 run-01: 4 channels, 120 s at 256 Hz"],
-        "spectra": (freqs, power, MUSE), "erp": averages(),
+        "configuration": {"pipeline": "meeg_decoding", "decode": {"estimator": "lda", "n_permutations": 199}},
+        "results": results,
+        "quality": {"Events": events, "Channels": variance},
+        "recordings_summary": ["sub-01 run-01: 4 channels, 120 s at 256 Hz"],
+        "spectra": (freqs, power, MUSE),
+        "erp": averages(),
         "steps": [{"step": "meeg.filter", "l_freq": 0.1, "h_freq": 40.0}, {"step": "meeg.epochs", "tmin": -0.1, "tmax": 0.8}],
         "versions": {"neurodecode": "0.1.0", "numpy": "2.4.6", "mne": "1.13.2", "scikit-learn": "1.9.1"},
-        "hashes": {"sub-01/eeg/sub-01_task-n170_run-01_eeg.vhdr": "ab" * 32}, "notes": ["Positions of the electrodes are not in the data."],
+        "hashes": {"sub-01/eeg/sub-01_task-n170_run-01_eeg.vhdr": "ab" * 32},
+        "notes": ["Positions of the electrodes are not in the data."],
         "entities": {"subject": "01", "task": "n170"},
-    }  # fmt: skip
+    }
     return RunContents(**{**complete, **members})
