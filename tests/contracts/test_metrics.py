@@ -1,0 +1,161 @@
+"""Metrics: pure functions whose chance and best value are written down and true.
+
+A new function that ``neurodecode.metrics`` exports needs a row in `SCORES` (it says how good something is), or a name in `TOOLS`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from contracts.members import exported_by
+
+from neurodecode import metrics
+from neurodecode.errors import DataError
+from neurodecode.metrics import METRICS, chance_level
+
+N = 400
+Pair = tuple[np.ndarray, np.ndarray]
+
+
+class Score(NamedTuple):
+    """How to test a score."""
+
+    entry: str
+    """Its row in `METRICS`."""
+    perfect: Callable[[np.random.Generator], Pair]
+    """Truth and a prediction that has all information."""
+    ignorant: Callable[[np.random.Generator], Pair]
+    """Truth and a prediction that has none."""
+    n_classes: int | None = None
+    """Where chance depends on it."""
+    tolerance: float = 0.01
+    """How near the mean of 200 ignorant predictions comes to chance."""
+
+
+def _classes(k: int, n: int = N) -> tuple[Callable[..., Pair], Callable[..., Pair]]:
+    def perfect(rng: np.random.Generator) -> Pair:
+        truth = rng.permutation(np.arange(n) % k)
+        return truth, truth.copy()
+
+    return perfect, lambda rng: (rng.permutation(np.arange(n) % k), rng.integers(0, k, n))
+
+
+def _ranks(rng: np.random.Generator) -> Pair:
+    truth = rng.permutation(np.arange(N) % 4 == 0)
+    return truth, truth + rng.random(N) * 0.9
+
+
+def _values(rng: np.random.Generator) -> Pair:
+    truth = rng.standard_normal(N)
+    return truth, truth.copy()
+
+
+SCORES: dict[str, Score] = {
+    "accuracy": Score("accuracy", *_classes(4), n_classes=4),
+    "balanced_accuracy": Score("balanced_accuracy", *_classes(4), n_classes=4),
+    "roc_auc": Score("roc_auc", _ranks, lambda rng: (rng.permutation(np.arange(N) % 4 == 0), rng.standard_normal(N))),
+    "pearson_r": Score("r", _values, lambda rng: (rng.standard_normal(N), rng.standard_normal(N))),
+    "r2_score": Score("r2", _values, lambda rng: (rng.standard_normal(N), np.zeros(N))),
+}
+TOOLS = {  # functions about scores, which are none
+    "between_group_permutation",
+    "chance_level",
+    "confusion_matrix",
+    "fold_confidence_interval",
+    "maximum_statistic_p_values",
+    "permutation_p_value",
+    "within_group_permutation",
+}
+
+
+def members() -> dict[str, Any]:
+    """Functions that users reach."""
+    return {name.split(".")[-1]: value for name, value in exported_by("metrics") if inspect.isfunction(value)}
+
+
+def check_metric(function: Callable[..., Any], score: Score) -> None:
+    """The contract."""
+    entry, document = METRICS[score.entry], inspect.getdoc(function) or ""
+    assert "chance" in document.lower(), "the docstring must say what chance is"
+    assert "best" in document.lower(), "the docstring must say what the best value is"
+    rng = np.random.default_rng(0)
+    truth, perfect = score.perfect(rng)
+    before = truth.copy(), perfect.copy()
+    assert float(function(truth, perfect)) == pytest.approx(entry.best), "the best value is another one"
+    np.testing.assert_array_equal((truth, perfect), before, err_msg="the input was changed")
+    assert function(truth.tolist(), perfect.tolist()) == function(truth, perfect), "lists are arrays, too"
+    order = rng.permutation(len(truth))
+    assert function(truth[order], perfect[order]) == pytest.approx(function(truth, perfect)), "the order of samples counts"
+    found = [function(*score.ignorant(rng)) for _ in range(200)]
+    chance = chance_level(score.entry, score.n_classes)
+    assert np.mean(found) == pytest.approx(chance, abs=score.tolerance), "the chance level is another one"
+    assert max(found) < entry.best
+    for bad in ((truth, perfect[:-1]), (truth[:0], perfect[:0]), (truth[:, None, None], perfect[:5])):
+        with pytest.raises(DataError):
+            if not np.isnan(function(*bad)):
+                pytest.fail(f"shapes {[b.shape for b in bad]} were scored")
+            raise DataError(f"undefined for {[b.shape for b in bad]}, and so it says")
+
+
+def test_every_member_is_known() -> None:
+    missing = set(members()) - set(SCORES) - TOOLS
+    assert not missing, f"add {sorted(missing)} to SCORES or TOOLS in {Path(__file__).name}"
+    assert set(SCORES) | TOOLS <= set(members()), "a row has no function"
+    assert {score.entry for score in SCORES.values()} == set(METRICS), "each row of METRICS has its function"
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_metric(name: str) -> None:
+    check_metric(members()[name], SCORES[name])
+
+
+class TestTheContractItself:
+    """A score that breaks one promise is noticed."""
+
+    @pytest.mark.parametrize(
+        ("planted", "message"),
+        [
+            (lambda t, p: metrics.pearson_r(t, p) / 2, "the best value"),
+            (lambda t, p: min(1.0, 0.3 + metrics.pearson_r(t, p)), "the chance level"),
+            (lambda t, p: metrics.pearson_r(np.arange(len(t)), p) if t is not p else 1.0, "the best value"),
+        ],
+    )
+    def test_other_numbers(self, planted: Any, message: str) -> None:
+        def score(true: Any, predicted: Any) -> Any:
+            """Chance 0, best 1."""
+            return planted(true, predicted)
+
+        with pytest.raises(AssertionError, match=message):
+            check_metric(score, SCORES["pearson_r"])
+
+    def test_a_changed_input(self) -> None:
+        def score(true: Any, predicted: Any) -> Any:
+            """Chance 0, best 1."""
+            result = metrics.pearson_r(true, predicted)
+            if isinstance(true, np.ndarray):
+                true -= true.mean()
+            return result
+
+        with pytest.raises(AssertionError, match="the input was changed"):
+            check_metric(score, SCORES["pearson_r"])
+
+    def test_no_word_about_chance(self) -> None:
+        def score(true: Any, predicted: Any) -> Any:
+            """Pearson correlation."""
+
+        with pytest.raises(AssertionError, match="what chance is"):
+            check_metric(score, SCORES["pearson_r"])
+
+    def test_a_score_of_nothing(self) -> None:
+        def score(true: Any, predicted: Any) -> Any:
+            """Chance 0, best 1."""
+            n = min(np.size(true), np.size(predicted))
+            return metrics.pearson_r(np.ravel(true)[:n], np.ravel(predicted)[:n]) if n else 0.0
+
+        with pytest.raises(pytest.fail.Exception, match="were scored"):
+            check_metric(score, SCORES["pearson_r"])
