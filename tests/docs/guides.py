@@ -51,11 +51,9 @@ def shown_outputs(page: str) -> list[tuple[Block, str | None]]:
 
 def commands(page: str) -> list[list[str]]:
     """Words of each command in the ``console`` blocks; ``&&`` parts commands, a backslash joins lines."""
-    lines = [
-        line for block in blocks(page) if block.language == "console" for line in block.text.replace("\\\n", " ").splitlines()
-    ]
-    typed = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
-    return [shlex.split(part) for line in typed for part in line.split(" && ")]
+    texts = [block.text.replace("\\\n", " ") for block in blocks(page) if block.language == "console"]
+    typed = [part for text in texts for line in text.splitlines() for part in line.split(" && ")]
+    return [words for words in (shlex.split(part, comments=True) for part in typed) if words]
 
 
 def links(page: str) -> list[str]:

@@ -14,10 +14,12 @@ from typing import Any
 
 import pytest
 import typer
-from guides import DATA_VARIABLE, PAGES, ROOT, blocks, commands, links, needs_data, shown_outputs, split_numbers
+from docs.example_folders import FOLDERS
+from docs.guides import DATA_VARIABLE, PAGES, ROOT, blocks, commands, links, needs_data, shown_outputs, split_numbers
+from typer.testing import CliRunner
+
 from neurodecode.cli.app import app
 from neurodecode.pipeline.configure import load_config
-from typer.testing import CliRunner
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
@@ -43,12 +45,14 @@ def run_page(text: str, title: str) -> None:
 
 @pytest.mark.parametrize("page", [p for p in PAGES if any(b.language == "python" for b in blocks(p.read_text()))], ids=named)
 def test_code_runs_and_prints_what_the_page_shows(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = page.read_text(encoding="utf-8")
-    if needs_data(text) and not os.environ.get(DATA_VARIABLE):
-        pytest.skip(f"{named(page)} reads real recordings and {DATA_VARIABLE} is not set: it names their folder")
-    if needs_data(text):
+    text, folder = page.read_text(encoding="utf-8"), FOLDERS.get(named(page))
+    if needs_data(text) or folder is not None:
+        if not os.environ.get(DATA_VARIABLE):
+            pytest.skip(f"{named(page)} works on real recordings and {DATA_VARIABLE} is not set: it names their folder")
         monkeypatch.setenv(DATA_VARIABLE, str(Path(os.environ[DATA_VARIABLE]).resolve()))
     monkeypatch.chdir(tmp_path)
+    if folder is not None:
+        folder(Path(os.environ[DATA_VARIABLE]), tmp_path)
     run_page(text, named(page))
 
 
@@ -63,7 +67,7 @@ def test_commands_exist(page: str, words: list[str]) -> None:
         assert CliRunner().invoke(app, words).exit_code == 0, f"{page}: {words}"
         return
     name, *arguments = words
-    command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+    command = typer.main.get_command(app).commands[name]
     values = command.make_context(name, list(arguments)).params
     if name == "run" and not values["pipeline"].endswith((".yaml", ".yml")):
         load_config(values["pipeline"], values["set_"] or [])
@@ -140,6 +144,7 @@ class TestOfTheTests:
         run_page("```python\na = 1\n```\n\n```python\nassert a == 1\n```\n", "page")
 
     def test_links_and_commands_are_found(self) -> None:
-        page = "[a](x.md#part) ![b](y.png) [c](https://z.org)\n\n```console\n$ pip install . && neurodecode info \\\n    X\nout\n```\n"
+        page = "[a](x.md#part) ![b](y.png) [c](https://z.org)\n\n"
+        page += "```console\npip install .  # once\nneurodecode info \\\n    X && pytest\n```\n"
         assert links(page) == ["x.md", "y.png"]
-        assert commands(page) == [["pip", "install", "."], ["neurodecode", "info", "X"]]
+        assert commands(page) == [["pip", "install", "."], ["neurodecode", "info", "X"], ["pytest"]]
