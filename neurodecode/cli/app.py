@@ -115,6 +115,6 @@ def verify(folder: Annotated[Path, typer.Argument(help="Output of `neurodecode r
 @app.command()
 def report(folder: Annotated[Path, typer.Argument(help="Output of `neurodecode run`.")]) -> None:
     """Draw the report of a finished run again."""
-    from neurodecode.report import rerender
+    from neurodecode.pipeline.outputs import redraw
 
-    typer.echo(f"report: {rerender(folder)}")
+    typer.echo(f"report: {redraw(folder)}")

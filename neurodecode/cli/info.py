@@ -57,7 +57,8 @@ def describe_data_set(root: Path) -> str:
     table = summary.recordings
     lines = [f"{summary.name}: {len(table)} recordings of {len(summary.subjects)} subjects ({_shown(summary.subjects)})"]
     for (task, datatype), runs in table.fillna("n/a").groupby(["task", "datatype"], sort=False):
-        lines.append(f"  task {task} ({datatype}): {len(runs)} runs, {runs['subject'].nunique()} subjects, {runs['n_events'].sum()} events")
+        sizes = f"{len(runs)} runs, {runs['subject'].nunique()} subjects, {runs['n_events'].sum()} events"
+        lines.append(f"  task {task} ({datatype}): {sizes}")
         lines += [f"    {kind}: {n} events" for kind, n in summary.trial_types.get(str(task), {}).items()]
     for derivative in summary.derivatives:
         made = f", made by {', '.join(derivative.pipelines)}" if derivative.pipelines else ""

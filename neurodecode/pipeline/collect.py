@@ -109,7 +109,8 @@ def _common_entities(units: Sequence[Unit]) -> dict[str, str]:
     """Subject, session, task and run as far as all units share them."""
     names = {"sub": "subject", "ses": "session", "task": "task", "run": "run"}
     values = {key: {unit.files[0].entities.get(key) for unit in units} for key in names}
-    return {names[key]: found.pop() for key, found in values.items() if len(found) == 1 and None not in found}
+    shared = {names[key]: next(iter(found)) for key, found in values.items() if len(found) == 1}
+    return {name: label for name, label in shared.items() if label is not None}
 
 
 def _data_set(root: Path) -> dict[str, Any]:

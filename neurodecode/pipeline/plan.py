@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from neurodecode.errors import ConfigError
 from neurodecode.io.bids import open_recording
 from neurodecode.io.bids_bold import find_mask
 from neurodecode.io.bids_names import BidsFile, wanted
-from neurodecode.io.bids_search import bids_files, find_recordings
+from neurodecode.io.bids_search import MARKER, absolute, bids_files, find_recordings
 from neurodecode.io.bids_tables import applicable, confounds_path, events_path
 from neurodecode.pipeline.config import Config, FMRIDecoding, IEEGQuality, MEEGDecoding
 from neurodecode.pipeline.decode import DECODE
@@ -120,7 +119,12 @@ def files_of(group: Sequence[BidsFile]) -> list[Path]:
 
 
 def _relative(path: Path, root: Path) -> str:
-    return path.resolve().relative_to(root.resolve()).as_posix()
+    """The path below the data set, with links not followed; derivatives elsewhere keep the name of their folder."""
+    file, home = absolute(path), absolute(root)
+    if home in file.parents:
+        return file.relative_to(home).as_posix()
+    other = next((p for p in file.parents if (p / MARKER).is_file()), file.parent)
+    return f"{other.name}/{file.relative_to(other).as_posix()}"
 
 
 def _mask(config: Config, file: BidsFile, root: Path) -> Path | None:
@@ -154,7 +158,7 @@ def prepare_items(config: Config, units: Sequence[Unit], root: Path, out: Path) 
     """One item per run."""
     step, blocks = _prepare_step(config)
     parameters = {name: getattr(config, name).model_dump(mode="json") for name in blocks if hasattr(config, name)}
-    extra = _plain_settings(config)
+    extra = {"reference": config.reference, "high_gamma": list(config.high_gamma)} if isinstance(config, IEEGQuality) else {}
     return [
         Item(
             name=unit.name,
@@ -162,16 +166,15 @@ def prepare_items(config: Config, units: Sequence[Unit], root: Path, out: Path) 
             inputs=unit.inputs,
             parameters={**parameters, **extra, "source": unit.source, "mask": unit.mask},
             output=str(out / unit.output),
-            unkeyed={"files": unit.files, "root": str(root), "mask_path": None if unit.mask is None else unit.inputs[unit.mask]},
+            unkeyed={
+                "files": unit.files,
+                "root": str(root),
+                "mask_path": None if unit.mask is None else unit.inputs[unit.mask],
+                "target": None if isinstance(config, IEEGQuality) else config.decode.target,
+            },
         )
         for unit in units
     ]
-
-
-def _plain_settings(config: Config) -> dict[str, Any]:
-    if isinstance(config, IEEGQuality):
-        return {"reference": config.reference, "high_gamma": list(config.high_gamma)}
-    return {"target": config.decode.target}
 
 
 def _prepare_step(config: Config) -> tuple[Step, tuple[str, ...]]:

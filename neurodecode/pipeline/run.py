@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
@@ -11,15 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from neurodecode import __version__
-from neurodecode.data.atomic import write_text
-from neurodecode.data.hashing import jsonable
-from neurodecode.errors import NeurodecodeError, SplitLeakError
+from neurodecode.errors import FormatError, NeurodecodeError, SplitLeakError
 from neurodecode.pipeline.collect import collect, results_table, sentence
 from neurodecode.pipeline.config import Config
 from neurodecode.pipeline.execute import ItemStatus, SerialExecutor, make_executor, map_items
+from neurodecode.pipeline.outputs import describe_output, write_outputs
 from neurodecode.pipeline.plan import Unit, check_compute, find_units, jobs_within, prepare_items, subject_items
-from neurodecode.pipeline.step import PROVENANCE, Item, read_provenance, run_item, why_run_item, write_provenance
+from neurodecode.pipeline.step import Item, run_item, why_run_item
 
 
 class ProgressLike(Protocol):
@@ -125,7 +122,7 @@ def run_pipeline(
     root, target = Path(data), Path(out)
     units = find_units(config, root)
     jobs = jobs_within(config, units, root, jobs)
-    _describe_output(config, root, target)
+    describe_output(config, root, target)
     with _executor(executor, min(jobs, len(units))) as pool:
         prepared = _stage("prepare", prepare_items(config, units, root, target), pool, on_error, shown)
     kept = [u for u, s in zip(units, prepared, strict=True) if s.state != "failed"]
@@ -136,7 +133,7 @@ def run_pipeline(
     statuses = prepared + decoded
     contents = collect(config, root, target, kept, statuses)
     results = results_table(config, contents, statuses)
-    _write(config, target, contents, results, time.perf_counter() - start)
+    write_outputs(config, target, contents, results, time.perf_counter() - start)
     return RunResults(results, sentence(results), statuses)
 
 
@@ -155,12 +152,11 @@ def _stage(title: str, items: Sequence[Item], pool: Executor, on_error: Any, pro
 
 def _named(status: ItemStatus) -> Exception:
     """The error of a unit, with the name of the unit in front where the message does not have it."""
+    if isinstance(status.error, FormatError):  # it names its file
+        return status.error
     kind = type(status.error) if isinstance(status.error, NeurodecodeError) else NeurodecodeError
     text = status.reason if status.name in status.reason else f"{status.name}: {status.reason}"
-    try:
-        return kind(text)
-    except TypeError:  # errors about files take path, what and remedy
-        return NeurodecodeError(text)
+    return kind(text)
 
 
 def _refuse_copies(units: Sequence[Unit], out: Path) -> None:
@@ -173,47 +169,3 @@ def _refuse_copies(units: Sequence[Unit], out: Path) -> None:
                 f"{seen[digest]} and {unit.source} hold the same recording, number for number: remove one of them"
             )
         seen[digest] = unit.source
-
-
-def _describe_output(config: Config, data: Path, out: Path) -> None:
-    """Make the output folder a BIDS derivative."""
-    description = {
-        "Name": config.title,
-        "BIDSVersion": "1.10.0",
-        "DatasetType": "derivative",
-        "GeneratedBy": [{"Name": "neurodecode", "Version": __version__, "Description": f"pipeline {config.pipeline}"}],
-        "SourceDatasets": [{"URL": f"bids:raw:{data.resolve().name}"}],
-    }
-    write_text(out / "dataset_description.json", json.dumps(description, indent=1) + "\n")
-    ignored = [
-        "*_desc-prepared_*/",
-        "*_desc-decoded_*/",
-        "report*",
-        "results.json",
-        "scores.tsv",
-        "figures/",
-        "methods.md",
-        "*.bib",
-    ]
-    write_text(out / ".bidsignore", "\n".join([*ignored, "maps/", PROVENANCE, "config.json"]) + "\n")
-
-
-def _write(config: Config, out: Path, contents: Any, results: dict[str, Any], seconds: float) -> None:
-    from neurodecode.report import write
-
-    settings = config.model_dump(mode="json")
-    write_text(out / "results.json", json.dumps(jsonable(results), indent=1, sort_keys=True, allow_nan=False) + "\n")
-    write_text(out / "config.json", json.dumps(settings, indent=1, sort_keys=True) + "\n")
-    write(contents, out)
-    own = [p for p in sorted(out.rglob("*")) if p.is_file() and not p.name.startswith(".") and not _of_a_unit(p, out)]
-    recipe = {"step": config.pipeline, "version": 1, "parameters": settings, "inputs": contents.hashes}
-    write_provenance(out, recipe, seconds, own)
-
-
-def _of_a_unit(path: Path, out: Path) -> bool:
-    """Whether a file belongs to a finished unit, which has a provenance of its own."""
-    inside = [p for p in path.parents if p != out and out in p.parents]
-    return path.name == PROVENANCE or any((p / PROVENANCE).is_file() for p in inside)
-
-
-__all__ = ["ProgressLike", "RunResults", "plan", "read_provenance", "run_pipeline"]
