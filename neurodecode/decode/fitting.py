@@ -55,6 +55,8 @@ class Training(NamedTuple):
     """Decompositions for ridge."""
     groups: NDArray[np.int64]
     """Group of each training sample, for the choice of the ridge penalty."""
+    products: _Floats | None = None
+    """``x' x`` for the discriminant, where samples outnumber features."""
 
 
 class Weights(NamedTuple):
@@ -89,8 +91,11 @@ def prepare(x: _Floats, groups: NDArray[np.int64], settings: FitSettings) -> Tra
     """
     mean, scale = location_and_scale(x, settings.scale)
     standard = (x - mean) / scale
-    if settings.estimator == "lda" or _selects(settings, x.shape[1]):
+    if _selects(settings, x.shape[1]):
         return Training(standard, mean, scale, None, None, groups)
+    if settings.estimator == "lda":
+        products = standard.T @ standard if x.shape[0] >= x.shape[1] else None
+        return Training(standard, mean, scale, None, None, groups, products)
     basis = None
     if x.shape[0] < x.shape[1]:
         standard, basis = rotate(standard)
@@ -131,7 +136,7 @@ def fit(training: Training, y: NDArray[np.generic], n_classes: int | None, setti
         path = ridge_path(x, training.groups) if training.path is None else training.path
         coef, intercept, alpha = fit_ridge(path, np.asarray(y, float), np.asarray(settings.alphas, float))
         return Weights(coef[None], np.array([intercept]), columns, alpha)
-    coefs, intercepts = fit_classes(x, np.asarray(y, np.int64), n_classes, settings)
+    coefs, intercepts = fit_classes(x, np.asarray(y, np.int64), n_classes, settings, training.products)
     return Weights(coefs, intercepts, columns, None)
 
 
@@ -188,7 +193,9 @@ def _relevance(x: _Floats, y: NDArray[np.generic], n_classes: int | None) -> _Fl
     return anova_f(x, np.asarray(y, np.int64), n_classes)
 
 
-def fit_classes(x: _Floats, y: NDArray[np.int64], n_classes: int, settings: FitSettings) -> tuple[_Floats, _Floats]:
+def fit_classes(
+    x: _Floats, y: NDArray[np.int64], n_classes: int, settings: FitSettings, products: _Floats | None = None
+) -> tuple[_Floats, _Floats]:
     """Weights and offsets of a classifier, also where permuted labels left a rare class out of the training part.
 
     Parameters
@@ -201,6 +208,8 @@ def fit_classes(x: _Floats, y: NDArray[np.int64], n_classes: int, settings: FitS
         Number of classes.
     settings : FitSettings
         Parameters.
+    products : array of shape (n_features, n_features), optional
+        ``x' x`` where it is known; for ``"lda"``.
 
     Returns
     -------
@@ -212,11 +221,11 @@ def fit_classes(x: _Floats, y: NDArray[np.int64], n_classes: int, settings: FitS
     present = np.unique(y)
     k = len(present)
     if k == n_classes:
-        return _fit_all_classes(x, y, k, settings)
+        return _fit_all_classes(x, y, k, settings, products)
     coef, intercept = np.zeros((*x.shape[:-2], n_classes, x.shape[-1])), np.full((*x.shape[:-2], n_classes), -np.inf)
     intercept[..., present] = 0.0
     if k > 1:
-        part, offset = _fit_all_classes(x, np.searchsorted(present, y), k, settings)
+        part, offset = _fit_all_classes(x, np.searchsorted(present, y), k, settings, products)
         coef[..., present, :] = part if k > 2 else np.concatenate([-part, part], axis=-2) / 2
         intercept[..., present] = offset if k > 2 else np.concatenate([-offset, offset], axis=-1) / 2
     if n_classes == 2:  # one class only: the same decision for every sample
@@ -224,9 +233,11 @@ def fit_classes(x: _Floats, y: NDArray[np.int64], n_classes: int, settings: FitS
     return coef, intercept
 
 
-def _fit_all_classes(x: _Floats, y: NDArray[np.int64], n_classes: int, settings: FitSettings) -> tuple[_Floats, _Floats]:
+def _fit_all_classes(
+    x: _Floats, y: NDArray[np.int64], n_classes: int, settings: FitSettings, products: _Floats | None
+) -> tuple[_Floats, _Floats]:
     if settings.estimator == "lda":
-        return fit_discriminant(x, y, n_classes)
+        return fit_discriminant(x, y, n_classes, products)
     return fit_logistic(x, y, settings.C)
 
 

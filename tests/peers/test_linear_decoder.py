@@ -59,6 +59,16 @@ def test_discriminant_with_features_that_do_not_vary(rng: np.random.Generator) -
     np.testing.assert_allclose(x @ coef[0] + intercept, peer.decision_function(x), atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("k", [2, 5])
+def test_discriminant_from_known_products_is_the_same(rng: np.random.Generator, k: int) -> None:
+    x, y, _ = problem(rng, 90, 30, k)
+    x = x - x.mean(axis=0, dtype=float)
+    y[:30] = k - 1
+    plain, known = fit_discriminant(x, y, k), fit_discriminant(x, y, k, x.T @ x)
+    np.testing.assert_allclose(known[0], plain[0], rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(known[1], plain[1], rtol=1e-8, atol=1e-10)
+
+
 @pytest.mark.parametrize("p", [3, 80])
 def test_discriminant_of_many_problems_at_once(rng: np.random.Generator, p: int) -> None:
     x, y = rng.standard_normal((6, 40, p)), np.arange(40) % 3
