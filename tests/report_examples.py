@@ -209,6 +209,7 @@ def regions(**changes: Any) -> RoiResult:
     )
 
 
+BARE: dict[str, Any] = {"quality": {}, "erp": None, "spectra": None}  # members of a run that take no time to draw
 EVERY = {
     "objects": objects,
     "faces": faces,

@@ -173,7 +173,7 @@ def test_the_bids_paper_of_the_kind_of_data_is_cited() -> None:
 
 
 def test_files_hold_what_is_cited_and_nothing_else(tmp_path: Path) -> None:
-    write(examples.run_of({"decoding": examples.faces()}), tmp_path)
+    write(examples.run_of({"decoding": examples.faces(patterns=None)}, **examples.BARE), tmp_path)
     text = (tmp_path / "methods.md").read_text(encoding="utf-8")
     bib = (tmp_path / "references.bib").read_text(encoding="utf-8")
     used = set(re.findall(r"@([a-z]+\d*)", "".join(re.findall(r"\[@[^]]*\]", text))))

@@ -72,7 +72,7 @@ def test_chance_of_an_unknown_metric_is_missing() -> None:
 
 
 def test_the_file_reads_back(tmp_path: Path) -> None:
-    contents = examples.run_of({"decoding": examples.faces()})
+    contents = examples.run_of({"decoding": examples.faces(patterns=None)}, **examples.BARE)
     write(contents, tmp_path)
     table = pd.read_csv(tmp_path / "scores.tsv", sep="\t", na_values="n/a", dtype={"fold": str})
     pd.testing.assert_frame_equal(table, score_table(contents), check_dtype=False)
