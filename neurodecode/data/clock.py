@@ -19,7 +19,7 @@ def nearest_sample(seconds: ArrayLike, sfreq: float, t0: float = 0.0) -> NDArray
 
     Parameters
     ----------
-    seconds : array_like
+    seconds : array_like of shape (...)
         Times in s.
     sfreq : float
         Sampling rate in Hz.
@@ -61,7 +61,7 @@ def inside_samples(seconds: ArrayLike, start: int, stop: int, sfreq: float, t0: 
 
     Parameters
     ----------
-    seconds : array_like
+    seconds : array_like of shape (...)
         Times in s.
     start, stop : int
         First sample inside, and first sample after.

@@ -84,7 +84,7 @@ class Intervals:
 
         Parameters
         ----------
-        times : array_like
+        times : array_like of shape (...)
             Times in s.
 
         Returns

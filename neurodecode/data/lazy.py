@@ -69,7 +69,7 @@ class LazySignal:
 
         Parameters
         ----------
-        rows : array_like of int
+        rows : array_like of int, shape (n_rows,)
             Rows of this signal, in the order wanted.
 
         Returns
@@ -88,7 +88,7 @@ def times_inside(times: Index, picked: NDArray[np.intp], start: int) -> Index:
     ----------
     times : int, slice or array_like
         Index of the time axis that was asked for.
-    picked : array_like of int
+    picked : array_like of int, shape (n_picked,)
         Samples that this index stands for.
     start : int
         First sample of the block.

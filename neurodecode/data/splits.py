@@ -177,8 +177,8 @@ def check_split(responses: Responses, train: ArrayLike, test: ArrayLike, unit: s
     ----------
     responses : Responses
         All samples.
-    train, test : array_like
-        Rows, or masks, of the two sides.
+    train, test : array_like of shape (n_train,), (n_test,)
+        Rows of the two sides, or masks of shape (n_samples,).
     unit : str, optional
         Column whose values must not stand on both sides, by default ``stimulus`` where there is such a column; None
         leaves this check out (categories seen again in other runs are no leak for a decoder of categories).

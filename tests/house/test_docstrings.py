@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import re
 import textwrap
 import tomllib
 import typing
@@ -108,6 +109,21 @@ def _told_beside(owner: type) -> set[str]:
 def test_docstrings_of(name: str) -> None:
     everything = objects_of(importlib.import_module(name))
     wrong = [f"{place}: {fault}" for place, value in everything for fault in faults(value, names_every_parameter(place))]
+    assert not wrong, "\n".join(wrong)
+
+
+def arrays_without_shape(function: Any) -> list[str]:
+    """Documented parameters that are arrays and whose shape is not said."""
+    told = Validator(get_doc_object(function)).doc_all_parameters
+    hints = {name: str(p.annotation) for name, p in inspect.signature(function).parameters.items()}
+    arrays = [n for n, hint in hints.items() if n in told and re.search("NDArray|ArrayLike", hint) and "Callable" not in hint]
+    return [name for name in arrays if not re.search(r"shape|\(n_", " ".join([told[name][0], *told[name][1]]))]
+
+
+@pytest.mark.parametrize("name", module_names())
+def test_arrays_have_their_shape_in(name: str) -> None:
+    everything = [(place, value) for place, value in objects_of(importlib.import_module(name)) if inspect.isfunction(value)]
+    wrong = [f"{place}: {parameter}" for place, value in everything for parameter in arrays_without_shape(value)]
     assert not wrong, "\n".join(wrong)
 
 
