@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from neurodecode.io.bids_summary import BidsSummary
 
+_GENERIC = {"func": "fmri_decoding", "eeg": "meeg_decoding", "meg": "meeg_decoding", "ieeg": "ieeg_quality"}
 _EXTRAS = {"fmri": "nilearn", "meeg": "mne", "calcium": "tifffile", "decode": "torch", "bayes": "arviz", "cluster": "distributed"}
 
 
@@ -64,21 +65,36 @@ def describe_data_set(root: Path) -> str:
         made = f", made by {', '.join(derivative.pipelines)}" if derivative.pipelines else ""
         spaces = f" in {', '.join(derivative.spaces)}" if derivative.spaces else ""
         lines.append(f"  derivatives/{derivative.name}: {derivative.n_recordings} recordings{spaces}{made}")
-    return "\n".join([*lines, "next:", *(f"  {command}" for command in _next_commands(root, table))])
+    return "\n".join([*lines, "next:", *(f"  {command}" for command in _next_commands(root, summary))])
 
 
 def _shown(labels: list[str], most: int = 8) -> str:
     return ", ".join(labels[:most]) + (", ..." if len(labels) > most else "")
 
 
-def _next_commands(root: Path, table: pd.DataFrame) -> list[str]:
-    """One command per kind of recording that a pipeline takes."""
-    pipelines = {"func": "fmri_decoding", "eeg": "meeg_decoding", "meg": "meeg_decoding", "ieeg": "ieeg_quality"}
+def _next_commands(root: Path, summary: BidsSummary) -> list[str]:
+    """A command for each task that a pipeline takes: the one named for it, else the generic one for its kind of recording."""
+    from neurodecode.pipeline import load_config, named_pipelines
+
+    configs = {name: load_config(name) for name in named_pipelines()}
+    named = {task: name for name, config in configs.items() for task in config.input.tasks or []}
+    tasks = summary.recordings[["task", "datatype"]].dropna().drop_duplicates().itertuples(index=False)
     commands = []
-    for datatype, name in pipelines.items():
-        tasks = sorted(table.loc[table["datatype"] == datatype, "task"].dropna().unique())
-        commands += [f"neurodecode run {name} --data {root} --out OUT --set input.tasks=[{task}]" for task in tasks]
+    for task, datatype in tasks:
+        if task in named:
+            commands.append(f"neurodecode run {named[task]} --data {root} --out OUT")
+        elif datatype in _GENERIC:
+            options = f"--set input.tasks=[{task}]" + (_image_options(summary) if datatype == "func" else "")
+            commands.append(f"neurodecode run {_GENERIC[datatype]} --data {root} --out OUT {options}")
     return commands
+
+
+def _image_options(summary: BidsSummary) -> str:
+    """The space to choose where fMRIPrep left several, or the reminder to run it first."""
+    fmriprep = next((d for d in summary.derivatives if d.name == "fmriprep"), None)
+    if fmriprep is None:
+        return "  (after fMRIPrep: raw BOLD is refused unless clean.allow_raw=true)"
+    return f" --set input.space={fmriprep.spaces[0]}" if len(fmriprep.spaces) > 1 else ""
 
 
 def describe_system() -> str:

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _quoted(labels: Any) -> Any:
+    """Labels are texts: YAML reads 01 as the number 1 and 010 as 8, so that a number may be another label."""
+    if isinstance(labels, list) and any(not isinstance(label, str) for label in labels):
+        raise ValueError("labels are texts, and YAML reads 01 as a number: write ['01'] or [sub-01]")
+    return labels
+
 
 Positive = Annotated[float, Field(gt=0)]
-Labels = list[str] | None
+Labels = Annotated[list[str] | None, BeforeValidator(_quoted)]
 
 
 class Settings(BaseModel):

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from bids_trees import write_fmriprep, write_raw
 
 from neurodecode.data import Recording, save
 
@@ -61,9 +62,19 @@ def test_info_describes_a_saved_object_and_verify_notices_damage(tmp_path: Path)
 
 def test_info_names_the_next_command(real: Callable[..., Path]):
     shown = neurodecode("info", real("haxby2001")).stdout
-    assert all(word in shown for word in ("objectviewing", "slicemask", "face", "neurodecode run fmri_decoding"))
-    assert "neurodecode run meeg_decoding" in neurodecode("info", real("muse_n170")).stdout
+    assert all(word in shown for word in ("objectviewing", "slicemask", "face", "neurodecode run haxby_objects"))
+    assert "neurodecode run eeg_faces" in neurodecode("info", real("muse_n170")).stdout
     assert "neurodecode run ieeg_quality" in neurodecode("info", real("ecog_seizure")).stdout
+
+
+def test_info_names_the_space_where_fmriprep_left_several(tmp_path: Path):
+    root = write_raw(tmp_path / "data")
+    shown = neurodecode("info", root).stdout
+    assert "after fMRIPrep" in shown
+    write_fmriprep(root / "derivatives" / "fmriprep")
+    shown = neurodecode("info", root).stdout
+    assert "neurodecode run fmri_decoding" in shown
+    assert "--set input.space=" in shown
 
 
 def test_wrong_pipeline_key_path_and_value_are_one_line(tmp_path: Path):

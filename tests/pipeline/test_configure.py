@@ -61,6 +61,7 @@ def test_configuration_is_frozen():
         ("decode.estimator=svm", "decode.estimator"),
         ("compute.max_memory=lots", "compute.max_memory"),
         ("compute.device=tpu", "compute.device"),
+        ("input.subjects=[01, 02]", "write ['01'] or [sub-01]"),
         ("nonsense", "must have the form key=value"),
         ("decode.C=[", "is not YAML"),
         ("pipeline=fmri_decode", "did you mean 'fmri_decoding'"),
