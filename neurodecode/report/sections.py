@@ -16,6 +16,7 @@ from neurodecode.report.parts import Picture, Section, Table, Tile
 from neurodecode.report.scores import chance_of
 from neurodecode.report.words import (
     best_index,
+    fold_noun,
     interval_text,
     metric_label,
     metric_name,
@@ -46,13 +47,16 @@ def result_sections(contents: RunContents) -> list[Section]:
 
 def _decoding(name: str, result: Any, contents: RunContents) -> Section:
     label = metric_label(result.metric)
-    summary = f"{label} of each held-out fold, mean {score_text(result.score)}; chance is {number(result.chance)}"
+    summary = f"{label} of each {fold_noun(result)}, mean {score_text(result.score)}; chance is {number(result.chance)}"
     pictures = [
         Picture("scores", figures.score_summary(result), f"{summary}.", _score_caption(result)),
         *_confusion_pictures(result),
         *map_pictures(maps_of(name, result, contents)),
     ]
-    tables = [Table("Score of each fold", _fold_table(result)), Table("Samples per class and fold", _class_table(result))]
+    tables = [
+        Table(f"Score of each {fold_noun(result)}", _fold_table(result)),
+        Table("Samples per class and fold", _class_table(result)),
+    ]
     tables.append(Table("Other scores, over the pooled predictions", _other_scores(result)))
     return Section(
         name,
@@ -75,7 +79,7 @@ def _tiles(result: Any) -> list[Tile]:
         Tile(
             "95 % interval",
             f"{score_text(low)}–{score_text(high)}" if known else "n/a",
-            f"over {plural(len(result.fold_scores), 'fold')}",
+            f"over {plural(len(result.fold_scores), fold_noun(result))}",
         ),
         Tile("p value", "not tested" if result.p_value is None else number(result.p_value), p_note),
         Tile("Baseline", score_text(result.baseline), result.baseline_name),
@@ -86,7 +90,7 @@ def _score_sentences(result: Any) -> list[str]:
     """Sentences that nobody can misread: what was scored, on what, against what."""
     sentences = [
         _found(result),
-        interval_text(result.confidence_interval, len(result.fold_scores)),
+        interval_text(result),
         p_text(result),
         f"The baseline ({result.baseline_name}) reaches {score_text(result.baseline)} on the same folds.",
         _sentence(result.split),
@@ -115,8 +119,9 @@ def _sentence(text: Any) -> str:
 
 
 def _score_caption(result: Any) -> str:
+    what = "subject (mean over its folds)" if fold_noun(result) == "subject" else "held-out fold"
     text = (
-        "Each dot is one held-out fold; the line is their mean and the band its 95 % interval. "
+        f"Each dot is one {what}; the line is their mean and the band its 95 % interval. "
         f"Dashed: chance ({number(result.chance)})."
     )
     if result.null_scores is None:
@@ -143,8 +148,9 @@ def _confusion_pictures(result: Any) -> Iterator[Picture]:
 
 
 def _fold_table(result: Any) -> pd.DataFrame:
-    table = pd.DataFrame({"fold": range(1, len(result.fold_names) + 1), "held out": result.fold_names})
-    counts, key = result.class_counts, "fold" if "subject" not in result.class_counts else "subject"
+    counts, key = result.class_counts, fold_noun(result)
+    named = {"held out" if key == "fold" else key: result.fold_names}
+    table = pd.DataFrame({"fold": range(1, len(result.fold_names) + 1), **named} if key == "fold" else named)
     for side in ("train", "test") if key == "fold" else ("test",):  # over subjects every sample is tested once
         if {key, "side", "n"} <= set(counts.columns):
             sizes = counts[counts["side"] == side].groupby(key)["n"].sum()

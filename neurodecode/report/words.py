@@ -106,13 +106,19 @@ def verdict(score: float, chance: float, p_value: float | None) -> tuple[str, st
     return f"not distinguishable from chance, {p_equals(p_value)}", "none"
 
 
-def interval_text(interval: tuple[float, float], n_folds: int) -> str:
+def fold_noun(result: Any) -> str:
+    """What the values in `fold_scores` stand for: folds, or subjects where results of several were combined."""
+    return "subject" if "subject" in result.class_counts.columns else "fold"
+
+
+def interval_text(result: Any) -> str:
     """The confidence interval in a sentence."""
-    low, high = interval
+    low, high = result.confidence_interval
+    over = plural(len(result.fold_scores), fold_noun(result))
     if not np.isfinite([low, high]).all():
-        return f"There is no confidence interval over {plural(n_folds, 'fold')}."
+        return f"There is no confidence interval over {over}."
     span = f"{score_text(low)} to {score_text(high)}"
-    return f"The 95 % interval of the mean over {plural(n_folds, 'fold')} is {span} (t distribution)."
+    return f"The 95 % interval of the mean over {over} is {span} (t distribution)."
 
 
 def p_text(result: Any) -> str:

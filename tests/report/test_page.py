@@ -254,16 +254,14 @@ def test_a_result_of_an_unknown_type_is_named(tmp_path: Path) -> None:
     assert made.sentences == ["This report has no figure for results of type NewResult."]
 
 
-def test_counts_over_subjects_are_those_of_each_subject(tmp_path: Path) -> None:
+def test_results_combined_over_subjects_speak_of_subjects(tmp_path: Path) -> None:
     counts = [examples.class_counts(["r1", "r2"], ["face", "house"], n).assign(subject=f"sub-{n}") for n in (3, 5)]
-    result = examples.faces(
-        fold_names=["sub-3", "sub-5"],
-        fold_scores=np.array([0.6, 0.7]),
-        class_counts=pd.concat(counts, ignore_index=True),
-        patterns=None,
-    )
-    source = page_of({"decoding": result}, tmp_path).source
-    table = source[source.index("Score of each fold") :]
+    scores = {"fold_names": ["sub-3", "sub-5"], "fold_scores": np.array([0.6, 0.7])}
+    result = examples.faces(**scores, class_counts=pd.concat(counts, ignore_index=True), patterns=None)
+    page = page_of({"decoding": result}, tmp_path)
+    assert "The 95 % interval of the mean over 2 subjects is" in page.text
+    assert "Each dot is one subject" in page.text
+    table = page.source[page.source.index("Score of each subject") :]
     assert re.findall(r'<td>sub-\d</td><td class="n">(\d+)</td>', table)[:2] == ["12", "20"]
 
 

@@ -18,7 +18,7 @@ from neurodecode.report.figures.style import (
     new_figure,
     styled,
 )
-from neurodecode.report.words import metric_label, score_text, short, without_shared_parts
+from neurodecode.report.words import fold_noun, metric_label, score_text, short, without_shared_parts
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -207,6 +207,7 @@ def _draw_folds(ax: Axes, result: Any) -> None:
         ax.axhline(result.baseline, color=RED, linestyle=(0, (1, 1.5)), linewidth=1.4, label=label)
     draw_chance(ax, result.chance)
     ax.plot(range(len(scores)), scores, "o", color=BLUE, markersize=6, markeredgecolor="white", zorder=3)
+    ax.set_xlabel("Subject" if fold_noun(result) == "subject" else "Held-out fold")
     _fold_axis(ax, [name.replace("=", " ") for name in without_shared_parts(result.fold_names, ", ")])
     ax.set_ylabel(metric_label(result.metric))
     ax.set_ylim(*_score_limits([*scores, result.chance, result.baseline, low, high], result))
@@ -220,7 +221,6 @@ def _fold_axis(ax: Axes, names: list[str]) -> None:
     labels = [short(name, 20) for name in names[::step]]
     ax.set_xticks(range(0, n, step), labels, rotation=35 if slanted else 0, ha="right" if slanted else "center")
     ax.set_xlim(-0.6, max(n, 1) - 0.4)
-    ax.set_xlabel("Held-out fold")
 
 
 def _score_limits(values: list[float], result: Any) -> tuple[float, float]:
