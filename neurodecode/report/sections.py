@@ -56,8 +56,8 @@ def _decoding(name: str, result: Any, contents: RunContents) -> Section:
     tables = [
         Table(f"Score of each {fold_noun(result)}", _fold_table(result)),
         Table("Samples per class and fold", _class_table(result)),
+        Table("Other scores, over the pooled predictions", _other_scores(result)),
     ]
-    tables.append(Table("Other scores, over the pooled predictions", _other_scores(result)))
     return Section(
         name,
         _score_sentences(result),
