@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from neurodecode.data import Responses, concatenate, load
 from neurodecode.data.validate import check_columns
+from neurodecode.errors import DataError
 from neurodecode.metrics import within_group_permutation
 from neurodecode.pipeline.config import Decode
 from neurodecode.pipeline.step import Step
@@ -28,7 +30,8 @@ def decode_subject(parameters: Mapping[str, Any], folder: Path) -> None:
     from neurodecode.report import RunContents, save_contents
 
     settings = Decode(**parameters["decode"])
-    responses = concatenate([load(Path(part) / "responses") for part in parameters["prepared"]])
+    runs, left_out = common_units([load(Path(part) / "responses") for part in parameters["prepared"]])
+    responses = concatenate(runs)
     check_columns(responses.samples, [settings.target], "events")
     if settings.permute_labels is not None:
         responses = shuffle_within_runs(responses, settings.target, settings.permute_labels)
@@ -40,7 +43,7 @@ def decode_subject(parameters: Mapping[str, Any], folder: Path) -> None:
         units=responses.units,
         space=responses.meta.get("space"),
         steps=list(responses.meta.get("steps", [])),
-        notes=_notes(settings),
+        notes=_notes(settings, left_out),
     )
     save_contents(contents, folder)
 
@@ -74,12 +77,41 @@ def shuffle_within_runs(responses: Responses, target: str, seed: int) -> Respons
     return responses.replace(samples=responses.samples.assign(**{target: shuffled}))
 
 
-def _notes(settings: Decode) -> list[str]:
-    if settings.permute_labels is None:
-        return []
-    return [
-        f"Control run: the labels were shuffled within runs with seed {settings.permute_labels}; the score should be at chance."
-    ]
+def common_units(runs: Sequence[Responses]) -> tuple[list[Responses], list[str]]:
+    """Keep the units that every run has: a channel dropped as bad in one run is left out of all.
+
+    Parameters
+    ----------
+    runs : sequence of Responses
+        Runs of one subject.
+
+    Returns
+    -------
+    runs : list of Responses
+        With the same units in the same order.
+    left_out : list of str
+        Names of the others.
+
+    Raises
+    ------
+    DataError
+        If the runs have no unit in common.
+    """
+    everywhere = set.intersection(*(set(run.units["name"]) for run in runs))
+    names = [name for name in runs[0].units["name"] if name in everywhere]
+    if not names:
+        raise DataError(f"the {len(runs)} runs have no unit in common, e.g. {runs[0].units['name'].iloc[0]!r} of the first")
+    left_out = sorted(set().union(*(run.units["name"] for run in runs)) - everywhere)
+    rows = [pd.Index(run.units["name"]).get_indexer(names) for run in runs]
+    return [run.select(units=index) for run, index in zip(runs, rows, strict=True)] if left_out else list(runs), left_out
+
+
+def _notes(settings: Decode, left_out: Sequence[str]) -> list[str]:
+    notes = [f"Left out in all runs, since some run does not have it: {', '.join(left_out[:20])}."] if left_out else []
+    if settings.permute_labels is not None:
+        seed = settings.permute_labels
+        notes.append(f"Control run: the labels were shuffled within runs with seed {seed}; the score should be at chance.")
+    return notes
 
 
 DECODE = Step("decode", 1, decode_subject)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from neurodecode.data import Recording, Responses, save
 from neurodecode.data.hashing import sha256_array
+from neurodecode.data.validate import check_columns
 from neurodecode.errors import ConfigError, DataError
 from neurodecode.pipeline.config import Clean, Epochs, FMRIResponses, Onset, Signal
 from neurodecode.pipeline.step import Step
@@ -188,12 +189,11 @@ def onset_ratios(recording: Recording, wanted: Onset) -> pd.DataFrame:
 def _keep_types(recording: Recording, trial_types: list[str] | None) -> Recording:
     if trial_types is None:
         return recording
-    kept = recording.events[recording.events["trial_type"].isin(trial_types)]
-    if not len(kept):
-        raise DataError(
-            f"no event has trial_type in {trial_types}; there are {sorted(recording.events['trial_type'].astype(str).unique())}"
-        )
-    return recording.replace(events=kept)
+    check_columns(recording.events, ["trial_type"], "events")
+    kinds = recording.events["trial_type"].astype(str)
+    if not kinds.isin(trial_types).any():
+        raise DataError(f"no event has trial_type in {trial_types}; there are {sorted(kinds.unique())}")
+    return recording.replace(events=recording.events[kinds.isin(trial_types)])
 
 
 def _check_target(recording: Recording, parameters: Mapping[str, Any]) -> None:
