@@ -222,6 +222,7 @@ def event_counts(table: pd.DataFrame) -> Figure:
         bottom += values
     _name_axis(ax, [str(name) for name in counts.index], "Run")
     ax.set_ylabel("Number of events")
+    ax.locator_params(axis="y", integer=True)
     legend_above(ax, 6)
     return figure
 

@@ -239,6 +239,7 @@ def _draw_null(ax: Axes, result: Any, null: NDArray[np.float64]) -> None:
     ax.axhline(result.score, color=BLUE, label="score found")
     draw_chance(ax, result.chance, label="chance")
     ax.set_xlabel("Number of permutations")
+    ax.locator_params(axis="x", integer=True)
     legend_above(ax, 2)
 
 
