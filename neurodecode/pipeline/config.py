@@ -6,11 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from neurodecode.errors import ConfigError
+
 
 def _quoted(labels: Any) -> Any:
     """Labels are texts: YAML reads 01 as the number 1 and 010 as 8, so that a number may be another label."""
     if isinstance(labels, list) and any(not isinstance(label, str) for label in labels):
-        raise ValueError("labels are texts, and YAML reads 01 as a number: write ['01'] or [sub-01]")
+        raise ConfigError(f"labels are texts, got {labels}, and YAML reads 01 as a number: write ['01'] or [sub-01]")
     return labels
 
 

@@ -15,7 +15,8 @@ from neurodecode.io.bids_search import MARKER, absolute, bids_files, find_record
 from neurodecode.io.bids_tables import applicable, confounds_path, events_path
 from neurodecode.pipeline.config import Config, FMRIDecoding, IEEGQuality, MEEGDecoding
 from neurodecode.pipeline.decode import DECODE
-from neurodecode.pipeline.prepare import LOOK, PREPARE_BOLD, PREPARE_MEEG
+from neurodecode.pipeline.look import LOOK
+from neurodecode.pipeline.prepare import PREPARE_BOLD, PREPARE_MEEG
 from neurodecode.pipeline.step import Item, Step
 
 _DATATYPES = {"fmri_decoding": ("func",), "meeg_decoding": ("eeg", "meg"), "ieeg_quality": ("ieeg",)}

@@ -12,7 +12,7 @@ from neurodecode.data import Recording, Responses, save
 from neurodecode.data.hashing import sha256_array
 from neurodecode.data.validate import check_columns
 from neurodecode.errors import ConfigError, DataError
-from neurodecode.pipeline.config import Clean, Epochs, FMRIResponses, Onset, Signal
+from neurodecode.pipeline.config import Clean, Epochs, FMRIResponses, Signal
 from neurodecode.pipeline.step import Step
 
 
@@ -33,7 +33,7 @@ def prepare_bold(parameters: Mapping[str, Any], folder: Path) -> None:
     clean, wanted = Clean(**parameters["clean"]), FMRIResponses(**parameters["responses"])
     recording = open_recording(parameters["files"], parameters["root"], mask=parameters["mask_path"]).load()
     _check_target(recording, parameters)
-    _write_signal_hash(recording, folder)
+    write_signal_hash(recording, folder)
     table = read_confounds(parameters["files"][0]) if recording.meta.get("confounds") else None
     quality = fmri.quality(recording, table)
     chosen = None
@@ -43,7 +43,7 @@ def prepare_bold(parameters: Mapping[str, Any], folder: Path) -> None:
         recording, table = fmri.drop_non_steady_state(recording, table)
         chosen = fmri.select_confounds(table, clean.confounds)
     responses = bold_responses(recording, chosen, clean, wanted)
-    _write(folder, parameters, recording, responses, {"Motion and signal": quality})
+    write_unit(folder, parameters, recording, responses, {"Motion and signal": quality})
 
 
 def bold_responses(recording: Recording, confounds: pd.DataFrame | None, clean: Clean, wanted: FMRIResponses) -> Responses:
@@ -67,7 +67,7 @@ def bold_responses(recording: Recording, confounds: pd.DataFrame | None, clean: 
     """
     from neurodecode.preprocess import fmri
 
-    run = _keep_types(recording, wanted.trial_types)
+    run = keep_types(recording, wanted.trial_types)
     options = clean.model_dump(exclude={"confounds"}) | {"detrend": clean.detrend or False}
     blocks = wanted.method == "block_average" or (wanted.method == "auto" and run.events["duration"].min() >= fmri.BLOCK_FROM)
     if blocks:
@@ -93,7 +93,7 @@ def prepare_meeg(parameters: Mapping[str, Any], folder: Path) -> None:
     signal, wanted = Signal(**parameters["signal"]), Epochs(**parameters["epochs"])
     recording = open_recording(parameters["files"], parameters["root"]).load()
     _check_target(recording, parameters)
-    _write_signal_hash(recording, folder)
+    write_signal_hash(recording, folder)
     quality = meeg.quality(recording)
     cleaned = clean_meeg(recording, signal)
     responses = meeg.epochs(
@@ -105,7 +105,7 @@ def prepare_meeg(parameters: Mapping[str, Any], folder: Path) -> None:
         reject_peak_to_peak=wanted.reject_peak_to_peak,
         drop_bad=signal.bad_channels != "keep",
     )
-    _write(folder, parameters, recording, responses, {"Channels": quality}, _spectra(recording))
+    write_unit(folder, parameters, recording, responses, {"Channels": quality}, spectra_of(recording))
 
 
 def clean_meeg(recording: Recording, signal: Signal) -> Recording:
@@ -126,67 +126,8 @@ def clean_meeg(recording: Recording, signal: Signal) -> Recording:
     return recording if signal.reference is None else meeg.reference(recording, signal.reference)
 
 
-def look_at_ieeg(parameters: Mapping[str, Any], folder: Path) -> None:
-    """Describe the contacts of an intracranial run: flat, line noise, high gamma, band power around the onset.
-
-    Parameters
-    ----------
-    parameters : mapping
-        ``files``, ``root``, ``reference``, ``high_gamma`` and ``onset``.
-    folder : Path
-        Where the report's data go.
-    """
-    from neurodecode.io.bids import open_recording
-    from neurodecode.preprocess import ieeg, meeg
-
-    recording = open_recording(parameters["files"], parameters["root"]).load()
-    _write_signal_hash(recording, folder)
-    contacts = ieeg.mark_flat(recording.pick(kind=["ecog", "seeg", "dbs"]))
-    quality = meeg.quality(contacts)
-    cleaned = ieeg.remove_line_noise(_referenced(contacts, parameters["reference"]))
-    wanted = Onset(**parameters["onset"])
-    low, high = parameters["high_gamma"]
-    gamma = wanted.model_copy(update={"l_freq": low, "h_freq": high})
-    results = {"band power": onset_ratios(cleaned, wanted), "high gamma": onset_ratios(cleaned, gamma)}
-    _write(folder, parameters, cleaned, None, {"Channels": quality}, _spectra(recording), results)
-
-
-def _referenced(recording: Recording, how: str) -> Recording:
-    from neurodecode.preprocess import ieeg
-
-    functions = {"common_average": ieeg.common_average, "bipolar": ieeg.bipolar, "laplacian": ieeg.laplacian}
-    return recording if how == "none" else functions[how](recording)
-
-
-def onset_ratios(recording: Recording, wanted: Onset) -> pd.DataFrame:
-    """Power in a band after the annotated onset over the power before it, the largest first.
-
-    Parameters
-    ----------
-    recording : Recording
-        Intracranial recording with the event.
-    wanted : Onset
-        Event, band and window.
-
-    Returns
-    -------
-    DataFrame
-        ``channel, before, after, ratio, band``.
-    """
-    from neurodecode.preprocess import ieeg
-
-    events = recording.events
-    if wanted.trial_type is not None:
-        events = _keep_types(recording, [wanted.trial_type]).events
-    if not len(events):
-        raise DataError("there is no event to compare band power around: annotate the onset in events.tsv")
-    onset = float(events["onset"].iloc[0])
-    table = ieeg.band_power_ratio(recording, onset, wanted.l_freq, wanted.h_freq, after=wanted.after)
-    table = table.sort_values("ratio", ascending=False, kind="stable", ignore_index=True)
-    return table.rename(columns={"name": "channel"}).assign(band=f"{wanted.l_freq:g}-{wanted.h_freq:g} Hz")
-
-
-def _keep_types(recording: Recording, trial_types: list[str] | None) -> Recording:
+def keep_types(recording: Recording, trial_types: list[str] | None) -> Recording:
+    """Keep the events of some trial types; None keeps all."""
     if trial_types is None:
         return recording
     check_columns(recording.events, ["trial_type"], "events")
@@ -207,18 +148,20 @@ def _check_target(recording: Recording, parameters: Mapping[str, Any]) -> None:
         )
 
 
-def _write_signal_hash(recording: Recording, folder: Path) -> None:
+def write_signal_hash(recording: Recording, folder: Path) -> None:
+    """Leave the hash of a signal, by which the same recording under two names is found."""
     (folder / "signal.sha256").write_text(sha256_array(recording.data) + "\n", encoding="utf-8")
 
 
-def _spectra(recording: Recording) -> tuple[Any, Any, list[str]]:
+def spectra_of(recording: Recording) -> tuple[Any, Any, list[str]]:
+    """Frequencies (Hz), power (n_channels, n_freqs) and channel names for the report."""
     from neurodecode.preprocess import meeg
 
     spectrum = meeg.psd(recording)
     return spectrum.freqs, spectrum.power, spectrum.names
 
 
-def _write(
+def write_unit(
     folder: Path,
     parameters: Mapping[str, Any],
     recording: Recording,
@@ -262,4 +205,3 @@ def _drops(done: Recording | Responses) -> dict[str, pd.DataFrame]:
 
 PREPARE_BOLD = Step("prepare_bold", 1, prepare_bold)
 PREPARE_MEEG = Step("prepare_meeg", 1, prepare_meeg)
-LOOK = Step("look_at_ieeg", 1, look_at_ieeg)

@@ -79,7 +79,7 @@ def _render(contents: RunContents, root: Path) -> Path:
     page = html.render(
         contents=contents,
         headline=results[0] if contents.results else None,
-        overview=overview(scores) if len(contents.results) > 1 else None,
+        overview=overview(scores) if len(contents.results) > 1 and len(scores) else None,
         methods=[(heading, [with_names(s) for s in sentences]) for heading, sentences in methods_paragraphs(contents)],
         works=works_of(contents),
         quality=html.section(quality, images["quality"]),

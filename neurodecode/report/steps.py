@@ -205,6 +205,11 @@ def _band_power(step: Step) -> str:
     return f"The {step['output']} envelope from {step['l_freq']:g} to {step['h_freq']:g} Hz was taken (Hilbert transform)."
 
 
+def _band_power_ratio(step: Step) -> str:
+    band = f"{step['l_freq']:g} to {step['h_freq']:g} Hz (third-order Butterworth filter, forward and backward)"
+    return f"Power from {band} in the {step['after']:g} s after {step['onset']:.3f} s was divided by the power before."
+
+
 def _spikes(step: Step) -> str:
     low, high = step["band"]
     return (
@@ -235,6 +240,7 @@ SENTENCES: dict[str, Callable[[Step], str]] = {
     "fmri.sample_surface": _surface,
     "fmri.standardise_runs": _standardise_runs,
     "ieeg.band_power": _band_power,
+    "ieeg.band_power_ratio": _band_power_ratio,
     "ieeg.bipolar": _bipolar,
     "ieeg.common_average": _common_average,
     "ieeg.high_gamma": _high_gamma,

@@ -41,6 +41,10 @@ EXAMPLES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "fmri.sample_surface": ({"mesh": "fsaverage5", "n_vertices": 20484}, ["fsaverage5", "20484 vertices"]),
     "fmri.standardise_runs": ({}, ["variance 1 within each run"]),
     "ieeg.band_power": ({"l_freq": 8.0, "h_freq": 30.0, "output": "power"}, ["power envelope from 8 to 30 Hz"]),
+    "ieeg.band_power_ratio": (
+        {"l_freq": 8.0, "h_freq": 30.0, "after": 10.0, "onset": 10.229},
+        ["8 to 30 Hz", "in the 10 s after 10.229 s", "divided by the power before"],
+    ),
     "ieeg.bipolar": ({"pairs": 40, "contacts_without_pair": ["A1"]}, ["40 bipolar pairs", "A1", "@li2018"]),
     "ieeg.common_average": ({"statistic": "median", "by": None}, ["median over contacts"]),
     "ieeg.high_gamma": ({"band": [70, 150], "bands": [[70, 80]] * 8}, ["8 bands from 70 to 150 Hz", "@crone2001"]),
