@@ -6,6 +6,7 @@ from . import metrics as metrics
 from . import pipeline as pipeline
 from . import preprocess as preprocess
 from . import report as report
+from . import simulate as simulate
 from .data import Intervals as Intervals
 from .data import Recording as Recording
 from .data import Responses as Responses

@@ -1,0 +1,14 @@
+from .bold import ar_noise as ar_noise
+from .bold import convolve_events as convolve_events
+from .bold import drift as drift
+from .bold import hrf as hrf
+from .motion import confounds_table as confounds_table
+from .motion import head_motion as head_motion
+from .motion import motion_leakage as motion_leakage
+from .retinotopy import occipital_patch as occipital_patch
+from .retinotopy import population_response as population_response
+from .retinotopy import receptive_fields as receptive_fields
+from .retinotopy import retinotopic_map as retinotopic_map
+from .truth import Truth as Truth
+from .truth import item_generator as item_generator
+from .visual_cortex import write_visual_cortex as write_visual_cortex
