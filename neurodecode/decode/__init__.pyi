@@ -1,8 +1,12 @@
 from .arrays import cross_validate_arrays as cross_validate_arrays
 from .group import combine_subjects as combine_subjects
 from .linear import LinearDecoder as LinearDecoder
+from .reconstruct import reconstruct as reconstruct
+from .reconstructors import Reconstructor as Reconstructor
+from .reconstructors import RidgeReconstructor as RidgeReconstructor
 from .result import DecodingResult as DecodingResult
 from .result import GeneralizationResult as GeneralizationResult
+from .result import ReconstructionResult as ReconstructionResult
 from .result import RoiResult as RoiResult
 from .result import SearchlightResult as SearchlightResult
 from .result import TimeResolvedResult as TimeResolvedResult

@@ -279,3 +279,101 @@ class RoiResult:
     split: str
     target: str
     notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ReconstructionResult:
+    """Images reconstructed from held-out responses.
+
+    Parameters
+    ----------
+    score : float
+        The mean of `image_scores`.
+    metric : str
+        ``"pixcorr"``, see `neurodecode.metrics.pixcorr`.
+    image_scores : array of shape (n_images,)
+        Score of each image; 0 for a reconstruction without any contrast.
+    stimuli : list of str
+        Id of each image.
+    images, reconstructions : array of shape (n_images, height, width, 3)
+        What was shown, and what was made of the responses, uint8.
+    fold : array of shape (n_images,)
+        Fold that held the image out.
+    fold_names : list of str
+        What each fold held out.
+    chance : float
+        Mean score of wrong pairs: of each reconstruction with the other images of its fold. Images of one kind resemble each
+        other, so that it is not 0.
+    best : float
+        Score of a perfect reconstruction.
+    p_value : float or None
+        Images and reconstructions paired at random within folds; None without permutations.
+    null_scores : array of shape (n_permutations,) or None
+        Scores of the random pairings.
+    baseline : float
+        Score of showing the same image always: the mean training image of each fold.
+    baseline_name : str
+        Which image that is.
+    baseline_scores : array of shape (n_images,)
+        Its score for each image.
+    identification : float
+        Two-way identification: how often a reconstruction resembles its own image more than another of its fold.
+    identification_chance : float
+        0.5.
+    target : str
+        Column of `samples` with the ids.
+    split : str
+        What was held out.
+    settings : dict
+        Reconstructor with its parameters, and the seed of the pairings.
+    notes : list of str
+        What the reader must know.
+    """
+
+    score: float
+    metric: str
+    image_scores: _Floats
+    stimuli: list[str]
+    images: NDArray[np.uint8]
+    reconstructions: NDArray[np.uint8]
+    fold: NDArray[np.int64]
+    fold_names: list[str]
+    chance: float
+    best: float
+    p_value: float | None
+    null_scores: _Floats | None
+    baseline: float
+    baseline_name: str
+    baseline_scores: _Floats
+    identification: float
+    identification_chance: float
+    target: str
+    split: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def n_permutations(self) -> int:
+        """Number of random pairings behind `p_value`."""
+        return 0 if self.null_scores is None else len(self.null_scores)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything but the images and their single scores, as JSON values."""
+        names = (
+            "score metric chance best p_value n_permutations baseline baseline_name identification identification_chance split "
+            "target settings notes"
+        )
+        return dict(jsonable({name: getattr(self, name) for name in names.split()} | {"n_images": len(self.stimuli)}))
+
+    def to_dataframe(self) -> pd.DataFrame:
+        """One row per image: ``stimulus, fold, held_out, score, baseline``."""
+        held_out = [self.fold_names[fold] for fold in self.fold]
+        table = pd.DataFrame({"stimulus": self.stimuli, "fold": self.fold, "held_out": held_out})
+        return table.assign(score=self.image_scores, baseline=self.baseline_scores)
+
+    def __repr__(self) -> str:
+        p = "" if self.p_value is None else f", p = {self.p_value:.3g} ({self.n_permutations} permutations)"
+        return (
+            f"<ReconstructionResult {len(self.stimuli)} images: {self.metric} {self.score:.3f} (chance {self.chance:.3f}, "
+            f"{self.baseline_name} {self.baseline:.3f}{p})\n  {self.split}>"
+        )

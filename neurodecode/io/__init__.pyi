@@ -19,3 +19,4 @@ from .nwb import read_nwb as read_nwb
 from .nwb import read_nwb_series as read_nwb_series
 from .nwb import read_nwb_units as read_nwb_units
 from .read import read as read
+from .stimuli import read_stimuli as read_stimuli

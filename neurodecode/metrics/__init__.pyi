@@ -5,6 +5,7 @@ from .classification import accuracy as accuracy
 from .classification import balanced_accuracy as balanced_accuracy
 from .classification import confusion_matrix as confusion_matrix
 from .classification import roc_auc as roc_auc
+from .image import pixcorr as pixcorr
 from .inference import between_group_permutation as between_group_permutation
 from .inference import fold_confidence_interval as fold_confidence_interval
 from .inference import maximum_statistic_p_values as maximum_statistic_p_values

@@ -25,6 +25,7 @@ METRICS: dict[str, Metric] = {
     "roc_auc": Metric("area under the ROC curve", 0.5, 1.0),
     "r": Metric("Pearson correlation", 0.0, 1.0),
     "r2": Metric("explained variance R²", 0.0, 1.0),
+    "pixcorr": Metric("pixel correlation", 0.0, 1.0),
 }
 
 

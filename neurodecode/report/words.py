@@ -12,6 +12,7 @@ _METRICS = {
     "roc_auc": "ROC-AUC",
     "balanced_accuracy": "Balanced accuracy",
     "accuracy": "Accuracy",
+    "pixcorr": "Pixel correlation",
     "r": "Correlation r",
     "r2": "Explained variance R²",
     "r2_pooled": "Explained variance R² (pooled)",

@@ -55,10 +55,16 @@ def _values(rng: np.random.Generator) -> Pair:
     return truth, truth.copy()
 
 
+def _images(rng: np.random.Generator) -> Pair:
+    truth = rng.random((4, 10, 10, 1))
+    return truth, truth.copy()
+
+
 SCORES: dict[str, Score] = {
     "accuracy": Score("accuracy", *_classes(4), n_classes=4),
     "balanced_accuracy": Score("balanced_accuracy", *_classes(4), n_classes=4),
     "roc_auc": Score("roc_auc", _ranks, lambda rng: (rng.permutation(np.arange(N) % 4 == 0), rng.standard_normal(N))),
+    "pixcorr": Score("pixcorr", _images, lambda rng: (rng.random((4, 10, 10, 1)), rng.random((4, 10, 10, 1)))),
     "pearson_r": Score("r", _values, lambda rng: (rng.standard_normal(N), rng.standard_normal(N))),
     "r2_score": Score("r2", _values, lambda rng: (rng.standard_normal(N), np.zeros(N))),
 }
@@ -78,9 +84,13 @@ def members() -> dict[str, Any]:
     return {name.split(".")[-1]: value for name, value in exported_by("metrics") if inspect.isfunction(value)}
 
 
-def check_metric(function: Callable[..., Any], score: Score) -> None:
-    """The contract."""
-    entry, document = METRICS[score.entry], inspect.getdoc(function) or ""
+def check_metric(scored: Callable[..., Any], score: Score) -> None:
+    """The contract; of a score per item the mean is looked at."""
+
+    def function(*pair: Any) -> float:
+        return float(np.mean(scored(*pair)))
+
+    entry, document = METRICS[score.entry], inspect.getdoc(scored) or ""
     assert "chance" in document.lower(), "the docstring must say what chance is"
     assert "best" in document.lower(), "the docstring must say what the best value is"
     rng = np.random.default_rng(0)
