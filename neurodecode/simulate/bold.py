@@ -48,14 +48,7 @@ def hrf(times: ArrayLike, kind: Kind = "glover") -> NDArray[np.float64]:
     DataError
         If `kind` is unknown.
     """
-    from scipy.stats import gamma
-
-    shape = _KINDS[check_option("kind", kind, tuple(_KINDS))]
-    peak, undershoot = (
-        gamma.pdf(np.asarray(times, float), delay / shape.dispersion, scale=shape.dispersion)
-        for delay in (shape.delay, shape.undershoot)
-    )
-    return np.asarray((peak - shape.ratio * undershoot) / (1 - shape.ratio))
+    return _double_gamma("pdf", times, kind)
 
 
 def hrf_integral(times: ArrayLike, kind: Kind = "glover") -> NDArray[np.float64]:
@@ -78,14 +71,7 @@ def hrf_integral(times: ArrayLike, kind: Kind = "glover") -> NDArray[np.float64]
     DataError
         If `kind` is unknown.
     """
-    from scipy.stats import gamma
-
-    shape = _KINDS[check_option("kind", kind, tuple(_KINDS))]
-    peak, undershoot = (
-        gamma.cdf(np.asarray(times, float), delay / shape.dispersion, scale=shape.dispersion)
-        for delay in (shape.delay, shape.undershoot)
-    )
-    return np.asarray((peak - shape.ratio * undershoot) / (1 - shape.ratio))
+    return _double_gamma("cdf", times, kind)
 
 
 def convolve_events(
@@ -210,6 +196,17 @@ def drift(
     return np.asarray(weights @ cosines * np.sqrt(2 / max(np.sum(1.0 / order**2), 1e-300)))
 
 
+def _double_gamma(function: Literal["pdf", "cdf"], times: ArrayLike, kind: Kind) -> NDArray[np.float64]:
+    """Difference of two gamma densities, or of their integrals, scaled to an area of 1."""
+    from scipy.stats import gamma
+
+    shape = _KINDS[check_option("kind", kind, tuple(_KINDS))]
+    since, evaluate = np.asarray(times, float), getattr(gamma, function)
+    peak = evaluate(since, shape.delay / shape.dispersion, scale=shape.dispersion)
+    undershoot = evaluate(since, shape.undershoot / shape.dispersion, scale=shape.dispersion)
+    return np.asarray((peak - shape.ratio * undershoot) / (1 - shape.ratio))
+
+
 def _check_stationary(phi: NDArray[np.float64]) -> None:
     """Refuse coefficients whose characteristic polynomial has a root on or outside the unit circle."""
     largest = np.abs(np.roots(np.append(1.0, -phi))).max(initial=0.0)
@@ -222,11 +219,10 @@ def _check_stationary(phi: NDArray[np.float64]) -> None:
 
 def _autocorrelation(phi: NDArray[np.float64]) -> NDArray[np.float64]:
     """Autocorrelation at lags 0 to p, from the Yule-Walker equations rho_j = sum_k phi_k rho_|j-k|."""
-    lags = np.arange(1, len(phi) + 1)
-    equations = np.eye(len(phi))
-    constant = np.zeros(len(phi))
-    for j in lags:
-        for k in lags:
+    order = len(phi)
+    equations, constant = np.eye(order), np.zeros(order)
+    for j in range(1, order + 1):
+        for k in range(1, order + 1):
             if j == k:
                 constant[j - 1] += phi[k - 1]
             else:

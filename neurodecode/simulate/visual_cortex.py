@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from neurodecode.data.atomic import atomic_folder
-from neurodecode.data.validate import check_positive
+from neurodecode.data.validate import check_positive, suggest
 from neurodecode.errors import DataError
 from neurodecode.simulate.bold import ar_noise, convolve_events, drift
 from neurodecode.simulate.motion import confounds_table, head_motion, motion_leakage
@@ -47,8 +48,8 @@ class Experiment:
     """Response to a white screen, in percent of the mean signal."""
     exponent: float = 0.7
     """Spatial summation of the receptive fields: 1 is linear, less compresses."""
-    noise: float = 1.0
-    """Standard deviation of the noise of each vertex, in percent of the mean signal."""
+    noise: float = 0.5
+    """Standard deviation of each kind of noise (autoregressive, drift, motion, physiological), in percent of the mean signal."""
     n_vertices: int = 400
     """Vertices of each hemisphere that see."""
 
@@ -119,9 +120,9 @@ def write_visual_cortex(folder: str | Path, *, random_state: int = 0, **experime
     DiskSpaceError
         If it cannot be written.
     """
-    unknown = sorted(set(experiment) - set(Experiment.__dataclass_fields__))
-    if unknown:
-        raise DataError(f"unknown arguments {unknown}: choose among {', '.join(Experiment.__dataclass_fields__)}")
+    for name in experiment:
+        if name not in Experiment.__dataclass_fields__:
+            raise DataError(f"there is no argument {name!r}: {suggest(name, Experiment.__dataclass_fields__)}")
     design, digits = Experiment(**experiment), load_digits()
     subjects = [f"{i + 1:02d}" for i in range(design.n_subjects)]
     trials = pd.concat([draw_trials(digits, design, random_state, subject) for subject in subjects], ignore_index=True)
@@ -129,9 +130,10 @@ def write_visual_cortex(folder: str | Path, *, random_state: int = 0, **experime
     with atomic_folder(folder, marker=MARKER) as root:
         write_top(root, subjects, design.tr)
         write_stimuli(root / "stimuli", trials, truth["images"])
-        for (subject, run), shown in trials.groupby(["subject", "run"]):
+        for subject, run in product(subjects, range(1, design.n_runs + 1)):
+            shown = trials[(trials["subject"] == subject) & (trials["run"] == run)]
             made = simulate_run(truth, shown, design, random_state)
-            write_run(root, str(subject), int(run), made.events, made.confounds, made.bold, design.tr)
+            write_run(root, subject, run, made.events, made.confounds, made.bold, design.tr)
         truth.save(root / "sourcedata" / "truth")
     return truth
 
@@ -220,7 +222,7 @@ def simulate_run(truth: Truth, shown: pd.DataFrame, design: Experiment, random_s
     mean = item_generator(random_state, f"sub-{subject} mean signal").uniform(800.0, 1200.0, (2 * N_VERTICES, 1))
     bold = mean * (1.0 + percent / 100.0)
     bold[:, :N_UNSTEADY] *= 1.0 + 0.2 * np.exp(-np.arange(N_UNSTEADY))
-    stored = np.round(bold * 4) / 4  # scanners store whole numbers; so few values also make small files
+    stored = np.round(bold)  # scanners store whole numbers, which also make small files
     return Run(shown[_EVENT_COLUMNS], confounds_table(motion, components, N_UNSTEADY), stored.astype(np.float32))
 
 
@@ -275,4 +277,5 @@ def _truth(trials: pd.DataFrame, digits: Digits, design: Experiment, random_stat
 def _channels(vertices: pd.DataFrame) -> NDArray[np.int64]:
     """Rows of the signal of the vertices that see, which are the same in all subjects."""
     first = vertices[vertices["subject"] == vertices["subject"].iloc[0]]
-    return first["vertex"].to_numpy() + N_VERTICES * (first["hemisphere"] == "R").to_numpy()
+    right = (first["hemisphere"] == "R").to_numpy()
+    return np.asarray(first["vertex"].to_numpy() + N_VERTICES * right)
