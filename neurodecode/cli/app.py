@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from neurodecode import __version__
+from neurodecode.cli.demo import demo
 from neurodecode.errors import NeurodecodeError
 
 app = typer.Typer(
@@ -45,6 +46,9 @@ def _main(
     """From a brain recording to a decoded stimulus, with a report that says what the score means."""
 
 
+app.command()(demo)
+
+
 @app.command()
 def run(
     pipeline: Annotated[str, typer.Argument(help="Name (see `neurodecode pipelines`) or YAML file.")],
@@ -56,10 +60,17 @@ def run(
     jobs: Annotated[int, typer.Option(min=1, help="Units of work at the same time.")] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done, and why.")] = False,
     keep_going: Annotated[bool, typer.Option("--keep-going", help="Leave out runs that fail instead of stopping.")] = False,
+    executor: Annotated[
+        str | None, typer.Option(help="serial, processes or dask; by default processes where there are more jobs than one.")
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(help="With dask: address of a scheduler, or a YAML file. Paths are the same everywhere.")
+    ] = None,
 ) -> None:
     """Run a pipeline on a data set; run again, it does only what is missing or changed."""
     from neurodecode.cli.progress import Progress
     from neurodecode.pipeline.configure import load_config
+    from neurodecode.pipeline.executors import chosen_executor
     from neurodecode.pipeline.run import plan, run_pipeline
 
     config = load_config(pipeline, set_ or [])
@@ -67,13 +78,26 @@ def run(
         for name, reason in plan(config, data, out):
             typer.echo(f"{name}: {reason}")
         return
-    with Progress() as progress:
-        results = run_pipeline(config, data, out, jobs=jobs, on_error="continue" if keep_going else "abort", progress=progress)
+    on_error: Literal["abort", "continue"] = "continue" if keep_going else "abort"
+    with Progress() as progress, chosen_executor(executor, jobs, cluster) as (pool, jobs):
+        results = run_pipeline(
+            config, data.absolute(), out.absolute(), jobs=jobs, executor=pool, on_error=on_error, progress=progress
+        )
     typer.echo(results.sentence)
     typer.echo(f"report: {out / 'report.html'}")
     if results.failed:
         typer.echo(f"neurodecode: {len(results.failed)} units failed: {'; '.join(results.failed)}", err=True)
         raise typer.Exit(1)
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False, "help_option_names": []})
+def bids(
+    arguments: Annotated[list[str] | None, typer.Argument(metavar="BIDS_DIR OUT_DIR {participant,group} ...")] = None,
+) -> None:
+    """Run as a BIDS-App: `neurodecode bids --help` lists the conventional options."""
+    from neurodecode.cli.bids import run_bids
+
+    raise typer.Exit(run_bids(arguments or ["--help"]))
 
 
 @app.command()

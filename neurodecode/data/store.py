@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import tokenize
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -56,7 +57,8 @@ def save(obj: Storable, folder: str | Path) -> Path:
     kind = type(obj).__name__
     if kind not in _WRITERS:
         raise DataError(f"only {sorted(_WRITERS)} can be saved, got {kind}")
-    with atomic_folder(folder, MARKER) as partial:
+    need = getattr(getattr(obj, "data", None), "nbytes", None)
+    with atomic_folder(folder, MARKER, need) as partial:
         header = _WRITERS[kind](obj, partial)
         _write_marker(partial, {"format": _FORMAT, "version": _VERSION, "kind": kind, **header})
     return Path(folder)
@@ -231,10 +233,18 @@ def _write_array(root: Path, name: str, data: Any) -> None:
         np.save(root / name, np.asarray(data), allow_pickle=False)
         return
     target = open_memmap(root / name, mode="w+", dtype=np.float32, shape=data.shape)
+    _reserve(root / name)
     step = max(1, _BLOCK_BYTES // (4 * max(1, data.shape[0])))
     for start in range(0, data.shape[1], step):
         target[:, start : start + step] = data[:, start : start + step]
     target.flush()
+
+
+def _reserve(path: Path) -> None:
+    """Take the room of a file now: a memory map that finds the disk full later kills the process."""
+    if hasattr(os, "posix_fallocate"):
+        with open(path, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def _read_array(root: Path, name: str) -> Any:

@@ -1,8 +1,10 @@
 from .configure import load_config as load_config
 from .configure import named_pipelines as named_pipelines
 from .execute import ItemStatus as ItemStatus
-from .execute import make_executor as make_executor
 from .execute import map_items as map_items
+from .executors import make_executor as make_executor
+from .run import join_participants as join_participants
 from .run import plan as plan
+from .run import run_participants as run_participants
 from .run import run_pipeline as run_pipeline
 from .verify import verify as verify

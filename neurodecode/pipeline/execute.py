@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
-import warnings
-from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, as_completed, wait
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from neurodecode.errors import NeurodecodeError
+from neurodecode.pipeline.executors import ProcessExecutor, SerialExecutor
+
+_LOST = "its worker process died (out of memory?): use fewer jobs or set compute.max_memory"
+Position = tuple[int, Future[Any]]  # of an item, and what became of it
 
 State = Literal["done", "skipped", "failed"]
 
@@ -33,63 +34,6 @@ class ItemStatus:
     """What it failed with."""
 
 
-class SerialExecutor(Executor):
-    """Runs each item at once in this process: for debugging, tests, and one job."""
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Call `fn` now and hold its result or error.
-
-        Parameters
-        ----------
-        fn : callable
-            What to call.
-        *args, **kwargs
-            Passed to it.
-
-        Returns
-        -------
-        Future
-            Already finished.
-        """
-        future: Future[Any] = Future()
-        try:
-            future.set_result(fn(*args, **kwargs))
-        except Exception as error:  # noqa: BLE001  # an executor hands every error to whoever asks for the result
-            future.set_exception(error)
-        return future
-
-
-@contextmanager
-def make_executor(jobs: int) -> Iterator[Executor]:
-    """An executor for a number of jobs: this process for one, spawned processes for more.
-
-    Parameters
-    ----------
-    jobs : int
-        Items at the same time.
-
-    Yields
-    ------
-    Executor
-        Closed afterwards; items not yet begun are dropped if the block fails.
-    """
-    if jobs <= 1:
-        yield SerialExecutor()
-        return
-    filters = list(warnings.filters)
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(filters,))
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _start_worker(filters: list[Any]) -> None:
-    """Give a worker the parent's warning filters."""
-    warnings.filters[:] = filters  # type: ignore[index]  # the documented list, typed as a sequence
-
-
 def map_items(
     function: Callable[[Any], tuple[State, str]],
     items: Sequence[Any],
@@ -99,6 +43,9 @@ def map_items(
     report: Callable[[ItemStatus], None] = lambda status: None,
 ) -> list[ItemStatus]:
     """Run a function over items that have a ``name``, and tell what became of each.
+
+    When a process of `make_executor` dies, new ones are started, and the items that it may have worked on are tried once
+    more, one at a time, so that only the one that kills its process is failed.
 
     Parameters
     ----------
@@ -129,12 +76,13 @@ def map_items(
     return [statuses[i] for i in sorted(statuses)]
 
 
-def _finished(
-    executor: Executor, function: Callable[..., Any], items: Sequence[Any]
-) -> Generator[tuple[int, Future[Any]], None, None]:
+def _finished(executor: Executor, function: Callable[..., Any], items: Sequence[Any]) -> Generator[Position, None, None]:
     """Position and future of each item as it is finished; closing it drops the items that have not begun."""
     if isinstance(executor, SerialExecutor):  # it runs an item when it is submitted: one at a time
         yield from ((i, executor.submit(_timed, function, item)) for i, item in enumerate(items))
+        return
+    if isinstance(executor, ProcessExecutor):
+        yield from _in_processes(executor, function, items)
         return
     futures = {executor.submit(_timed, function, item): i for i, item in enumerate(items)}
     try:
@@ -145,21 +93,69 @@ def _finished(
             future.cancel()
 
 
+def _in_processes(pool: ProcessExecutor, function: Callable[..., Any], items: Sequence[Any]) -> Generator[Position, None, None]:
+    """As many items at once as there are processes, so that it is known which ones a dying process may have had."""
+    queue = deque(range(len(items)))
+    running: dict[Future[Any], int] = {}
+    while queue or running:
+        _fill(pool, function, items, queue, running)
+        wait(running, return_when=FIRST_COMPLETED)
+        if any(future.done() and _is_lost(future) for future in running):
+            wait(running)
+        ended = {future: running.pop(future) for future in list(running) if future.done()}
+        suspects = sorted(i for future, i in ended.items() if _is_lost(future))
+        yield from ((i, future) for future, i in ended.items() if i not in suspects)
+        if suspects:
+            pool.rebuild()
+        for i in suspects:
+            yield i, _alone(pool, function, items[i])
+
+
+def _fill(
+    pool: ProcessExecutor, function: Callable[..., Any], items: Sequence[Any], queue: deque[int], running: dict[Future[Any], int]
+) -> None:
+    """Give each free process an item."""
+    while queue and len(running) < pool.jobs:
+        try:
+            running[pool.submit(_timed, function, items[queue[0]])] = queue[0]
+        except BrokenExecutor:  # a process died since the last look
+            if running:
+                return
+            pool.rebuild()
+            continue
+        queue.popleft()
+
+
+def _alone(pool: ProcessExecutor, function: Callable[..., Any], item: Any) -> Future[Any]:
+    """The future of an item that is the only one at work, and whose process may die."""
+    future = pool.submit(_timed, function, item)
+    wait([future])
+    if _is_lost(future):
+        pool.rebuild()
+    return future
+
+
+def _is_lost(future: Future[Any]) -> bool:
+    """Whether the process of an item died; the error of dask is told by its name, for dask is imported only when asked for."""
+    error = None if future.cancelled() else future.exception()
+    return isinstance(error, BrokenExecutor) or type(error).__name__ == "KilledWorker"
+
+
 def _timed(function: Callable[[Any], tuple[State, str]], item: Any) -> tuple[State, str, float, BaseException | None]:
     start = time.perf_counter()
     try:
         state, reason = function(item)
+    except BrokenExecutor as error:  # of the processes of a step
+        return "failed", _LOST, time.perf_counter() - start, error
     except (NeurodecodeError, OSError, MemoryError) as error:
         return "failed", one_line(error), time.perf_counter() - start, error
     return state, reason, time.perf_counter() - start, None
 
 
 def _status(name: str, future: Future[Any]) -> ItemStatus:
-    try:
-        state, reason, seconds, error = future.result()
-    except BrokenProcessPool as broken:
-        reason = "its worker process died (out of memory?): use fewer jobs or set compute.max_memory"
-        return ItemStatus(name, "failed", reason, 0.0, broken)
+    if _is_lost(future):
+        return ItemStatus(name, "failed", _LOST, 0.0, future.exception())
+    state, reason, seconds, error = future.result()
     return ItemStatus(name, state, reason, seconds, error)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from neurodecode import __version__
 from neurodecode.data.atomic import write_text
 from neurodecode.data.hashing import jsonable
+from neurodecode.data.leftovers import is_leftover
 from neurodecode.errors import ConfigError
 from neurodecode.pipeline.config import Config
 from neurodecode.pipeline.step import PROVENANCE, read_provenance, write_provenance
@@ -63,22 +64,23 @@ def write_outputs(config: Config, out: Path, contents: Any, results: dict[str, A
 
 
 def _remove_older(out: Path) -> None:
-    """Remove what an earlier run wrote beside the units, so that no figure of other settings stays behind."""
+    """Remove the files that an earlier run wrote beside the units; its folders are replaced as a whole.
+
+    The list goes last: a run that is killed here is continued here.
+    """
     if not (out / PROVENANCE).is_file():
         return
-    names = read_provenance(out)["outputs"]
+    for name in _TOP_FILES:
+        if name in read_provenance(out)["outputs"] and name not in _DESCRIPTION:
+            (out / name).unlink(missing_ok=True)
     (out / PROVENANCE).unlink()
-    for name in names:
-        path = out / name
-        if out.resolve() in path.resolve().parents and path.name not in _DESCRIPTION:
-            path.unlink(missing_ok=True)
 
 
 def _own_files(out: Path) -> list[Path]:
     """Files of the run that belong to none of its units, which have a provenance of their own."""
     top = [out / name for name in _TOP_FILES]
     nested = [path for folder in _TOP_FOLDERS for path in (out / folder).rglob("*")]
-    return sorted(path for path in [*top, *nested] if path.is_file())
+    return sorted(path for path in [*top, *nested] if path.is_file() and not is_leftover(path.relative_to(out)))
 
 
 def redraw(out: str | Path) -> Path:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
+from neurodecode.data.cache import hold, sweep_locks
+from neurodecode.data.leftovers import sweep
 from neurodecode.errors import FormatError, NeurodecodeError, SplitLeakError
 from neurodecode.pipeline.collect import collect, results_table, sentence
 from neurodecode.pipeline.config import Config
-from neurodecode.pipeline.execute import ItemStatus, SerialExecutor, make_executor, map_items
+from neurodecode.pipeline.execute import ItemStatus, State, map_items
+from neurodecode.pipeline.executors import SerialExecutor, make_executor
 from neurodecode.pipeline.outputs import describe_output, write_outputs
 from neurodecode.pipeline.plan import Unit, check_compute, find_units, jobs_within, prepare_items, subject_items
-from neurodecode.pipeline.step import Item, run_item, why_run_item
+from neurodecode.pipeline.step import Item, check_item, run_item, why_run_item
 
 
 class ProgressLike(Protocol):
@@ -90,6 +93,8 @@ def run_pipeline(
 ) -> RunResults:
     """Run a pipeline on a BIDS folder; what is finished and unchanged is not computed again.
 
+    Several processes may run into the same output folder at once. What a killed run has left there is removed.
+
     Parameters
     ----------
     config : FMRIDecoding, MEEGDecoding or IEEGQuality
@@ -117,37 +122,124 @@ def run_pipeline(
     NeurodecodeError
         The first failure, with ``on_error="abort"``, or if nothing is left.
     """
-    start, shown = time.perf_counter(), progress or Silent()
+    start = time.perf_counter()
+    done = _compute(config, Path(data), Path(out), run_item, jobs, executor, on_error, progress or Silent())
+    return _join(config, Path(data), Path(out), done, start)
+
+
+def run_participants(
+    config: Config,
+    data: str | Path,
+    out: str | Path,
+    *,
+    jobs: int = 1,
+    executor: Executor | None = None,
+    on_error: Literal["abort", "continue"] = "continue",
+    progress: ProgressLike | None = None,
+) -> list[ItemStatus]:
+    """Prepare and decode each subject and leave results and report to `join_participants`: the participant level of BIDS.
+
+    Calls for different subjects, or for the same, may run at once into the same output folder.
+
+    Parameters
+    ----------
+    config, data, out, jobs, executor, on_error, progress
+        As in `run_pipeline`; ``config.input.subjects`` chooses the subjects.
+
+    Returns
+    -------
+    list of ItemStatus
+        What became of each unit.
+
+    Raises
+    ------
+    NeurodecodeError
+        The first failure, with ``on_error="abort"``.
+    """
+    done = _compute(config, Path(data), Path(out), run_item, jobs, executor, on_error, progress or Silent())
+    return done.prepared + done.decoded
+
+
+def join_participants(config: Config, data: str | Path, out: str | Path, *, progress: ProgressLike | None = None) -> RunResults:
+    """Write results and report from what `run_participants` has finished: the group level of BIDS.
+
+    Parameters
+    ----------
+    config, data, out, progress
+        As in `run_pipeline`.
+
+    Returns
+    -------
+    RunResults
+        As `run_pipeline` gives them; a unit that is not finished is left out and named as failed.
+
+    Raises
+    ------
+    NeurodecodeError
+        If nothing is finished.
+    """
+    start = time.perf_counter()
+    done = _compute(config, Path(data), Path(out), check_item, 1, SerialExecutor(), "continue", progress or Silent())
+    return _join(config, Path(data), Path(out), done, start)
+
+
+class _Done(NamedTuple):
+    """Runs that could be prepared, and what became of all units."""
+
+    kept: list[Unit]
+    prepared: list[ItemStatus]
+    decoded: list[ItemStatus]
+
+
+def _compute(
+    config: Config,
+    root: Path,
+    out: Path,
+    function: Callable[[Item], tuple[State, str]],
+    jobs: int,
+    executor: Executor | None,
+    on_error: Literal["abort", "continue"],
+    progress: ProgressLike,
+) -> _Done:
+    """Prepare each run and decode each subject, or, with `check_item`, look whether that was done."""
     check_compute(config)
-    root, target = Path(data), Path(out)
     units = find_units(config, root)
     jobs = jobs_within(config, units, root, jobs)
-    describe_output(config, root, target)
-    with _executor(executor, min(jobs, len(units))) as pool:
-        prepared = _stage("prepare", prepare_items(config, units, root, target), pool, on_error, shown)
+    describe_output(config, root, out)
+    sweep(out)
+    sweep_locks(out)
+
+    def stage(title: str, items: Sequence[Item], given: Executor | None) -> list[ItemStatus]:
+        progress.stage(title, len(items))
+        with _executor(given, min(jobs, len(items))) as pool:
+            statuses = map_items(function, items, executor=pool, on_error=on_error, report=progress)
+        failed = [s for s in statuses if s.state == "failed"]
+        if failed and on_error == "abort":
+            raise _named(failed[0])
+        return statuses
+
+    prepared = stage("prepare", prepare_items(config, units, root, out), executor)
     kept = [u for u, s in zip(units, prepared, strict=True) if s.state != "failed"]
-    _refuse_copies(kept, target)
-    items = subject_items(config, kept, target, jobs=jobs)
-    with _executor(executor if len(items) > 1 else SerialExecutor(), min(jobs, len(items))) as pool:
-        decoded = _stage("decode", items, pool, on_error, shown)
-    statuses = prepared + decoded
-    contents = collect(config, root, target, kept, statuses)
-    results = results_table(config, contents, statuses)
-    write_outputs(config, target, contents, results, time.perf_counter() - start)
-    return RunResults(results, sentence(results), statuses)
+    _refuse_copies(kept, out)
+    items = subject_items(config, kept, out, jobs=jobs)
+    return _Done(kept, prepared, stage("decode", items, executor if len(items) > 1 else SerialExecutor()))
 
 
 def _executor(given: Executor | None, jobs: int) -> AbstractContextManager[Executor]:
     return nullcontext(given) if given is not None else make_executor(jobs)
 
 
-def _stage(title: str, items: Sequence[Item], pool: Executor, on_error: Any, progress: ProgressLike) -> list[ItemStatus]:
-    progress.stage(title, len(items))
-    statuses = map_items(run_item, items, executor=pool, on_error=on_error, report=progress)
-    failed = [s for s in statuses if s.state == "failed"]
-    if failed and (on_error == "abort" or len(failed) == len(statuses)):
-        raise _named(failed[0])
-    return statuses
+def _join(config: Config, root: Path, out: Path, done: _Done, start: float) -> RunResults:
+    """Write results and report; one process at a time."""
+    for statuses in (done.prepared, done.decoded):
+        if statuses and all(s.state == "failed" for s in statuses):
+            raise _named(statuses[0])
+    statuses = done.prepared + done.decoded
+    with hold(out / ".results.lock"):
+        contents = collect(config, root, out, done.kept, statuses)
+        results = results_table(config, contents, statuses)
+        write_outputs(config, out, contents, results, time.perf_counter() - start)
+    return RunResults(results, sentence(results), statuses)
 
 
 def _named(status: ItemStatus) -> Exception:

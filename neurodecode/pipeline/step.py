@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from threadpoolctl import threadpool_limits
 
-from neurodecode.data.atomic import atomic_folder, write_text
+from neurodecode.data.atomic import write_text
+from neurodecode.data.cache import cached
 from neurodecode.data.hashing import jsonable, sha256_file, sha256_json
 from neurodecode.errors import NeurodecodeError
 from neurodecode.pipeline.execute import State
@@ -46,6 +47,8 @@ class Item:
 def run_item(item: Item) -> tuple[State, str]:
     """Run a step unless its outputs are there, whole, and made from the same inputs and settings.
 
+    Several processes may run the same item at once: one of them computes it, the others wait and skip it.
+
     Parameters
     ----------
     item : Item
@@ -59,14 +62,43 @@ def run_item(item: Item) -> tuple[State, str]:
         Why it ran, or why it was skipped.
     """
     recipe = _recipe(item)
-    reason = why_run(Path(item.output), recipe)
+
+    def compute(folder: Path) -> None:
+        start = time.perf_counter()
+        with threadpool_limits(1):
+            item.step.run({**item.parameters, **item.unkeyed}, folder)
+        write_provenance(folder, recipe, time.perf_counter() - start)
+
+    reason = cached(item.output, lambda output: why_run(output, recipe), compute, PROVENANCE)
     if reason is None:
         return "skipped", "outputs are there and verified, inputs and settings unchanged"
-    start = time.perf_counter()
-    with atomic_folder(item.output, PROVENANCE) as folder, threadpool_limits(1):
-        item.step.run({**item.parameters, **item.unkeyed}, folder)
-        write_provenance(folder, recipe, time.perf_counter() - start)
     return "done", reason
+
+
+def check_item(item: Item) -> tuple[State, str]:
+    """Accept a step whose outputs are there, whole, and made from the same inputs and settings, and compute nothing.
+
+    Parameters
+    ----------
+    item : Item
+        The step and its unit.
+
+    Returns
+    -------
+    state : {"skipped"}
+        It is not computed.
+    reason : str
+        That it is there.
+
+    Raises
+    ------
+    NeurodecodeError
+        If it would have to run, and why.
+    """
+    reason = why_run_item(item)
+    if reason is not None:
+        raise NeurodecodeError(f"not finished ({reason}): run the participant level first")
+    return "skipped", "outputs are there and verified, inputs and settings unchanged"
 
 
 def why_run_item(item: Item) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from neurodecode.data.leftovers import is_leftover
 from neurodecode.data.store import MARKER, check_members, read_marker
 from neurodecode.errors import CorruptFileError, FormatError
 from neurodecode.pipeline.step import PROVENANCE, damaged_outputs, read_provenance
@@ -30,7 +31,7 @@ def verify(folder: str | Path) -> tuple[int, list[str]]:
         If there is nothing to verify.
     """
     root = Path(folder)
-    finished = sorted(path.parent for path in root.rglob(PROVENANCE))
+    finished = sorted(path.parent for path in root.rglob(PROVENANCE) if not is_leftover(path.relative_to(root)))
     if not finished and (root / MARKER).is_file():
         return _verify_object(root)
     if not finished:

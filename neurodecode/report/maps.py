@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from neurodecode.data.atomic import atomic_folder, write_text
+from neurodecode.data.atomic import atomic_folder, remove_folder, write_text
 from neurodecode.data.convert_nifti import to_gifti, to_nifti
 from neurodecode.data.tables import cut_rows
 from neurodecode.errors import DataError, MissingDependencyError
@@ -147,7 +146,7 @@ def write_maps(contents: RunContents, folder: Path) -> list[str]:
     target = folder / "maps"
     if not files:
         if (target / _LIST).is_file():  # maps of an earlier run with other settings
-            shutil.rmtree(target)
+            remove_folder(target)
         return []
     several = len({m.result for m, *_ in files}) > 1
     rows: list[dict[str, Any]] = []

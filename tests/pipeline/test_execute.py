@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from neurodecode.errors import DataError
-from neurodecode.pipeline.execute import ItemStatus, make_executor, map_items, one_line
+from neurodecode.pipeline.execute import ItemStatus, map_items, one_line
+from neurodecode.pipeline.executors import make_executor
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def test_a_failing_step_leaves_nothing(item: Item):
     with pytest.raises(DataError):
         run_item(replace(item, step=Step("fail", 1, fail_half_way)))
     assert not Path(item.output).exists()
-    assert [p.name for p in Path(item.output).parent.iterdir()] == ["in.txt"]
+    assert sorted(p.name for p in Path(item.output).parent.iterdir()) == [".neurodecode.guard", "in.txt"]
 
 
 def test_a_failing_step_keeps_the_older_output(item: Item):
