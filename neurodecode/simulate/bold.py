@@ -209,8 +209,8 @@ def _double_gamma(function: Literal["pdf", "cdf"], times: ArrayLike, kind: Kind)
 
 def _check_stationary(phi: NDArray[np.float64]) -> None:
     """Refuse coefficients whose characteristic polynomial has a root on or outside the unit circle."""
-    largest = np.abs(np.roots(np.append(1.0, -phi))).max(initial=0.0)
-    if not largest < 1.0:
+    largest = np.abs(np.roots(np.append(1.0, -phi))).max(initial=0.0) if np.isfinite(phi).all() else np.inf
+    if largest >= 1.0:
         raise DataError(
             f"autoregressive coefficients {phi.tolist()} have a root of size {largest:.3g}, expected all below 1: "
             "the noise would grow without bound"

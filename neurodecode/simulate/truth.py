@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from neurodecode.data.atomic import atomic_folder, write_text
-from neurodecode.data.hashing import jsonable
+from neurodecode.data.hashing import jsonable, sha256_file
 from neurodecode.data.tsv import read_table, write_table
 from neurodecode.data.validate import suggest
 from neurodecode.errors import CorruptFileError, DataError, FormatError
@@ -128,7 +128,8 @@ class Truth:
                 np.save(partial / f"{name}.npy", values, allow_pickle=False)
             tables = {name: write_table(partial / f"{name}.tsv", table) for name, table in self.tables.items()}
             head = {"generator": self.generator, "random_state": int(self.random_state), "parameters": self.parameters}
-            members = {"arrays": list(self.arrays), "tables": tables}
+            hashes = {path.name: sha256_file(path) for path in sorted(partial.iterdir())}
+            members = {"arrays": list(self.arrays), "tables": tables, "sha256": hashes}
             write_text(partial / TRUTH, json.dumps({**head, **members}, indent=2) + "\n")
 
     @classmethod
@@ -157,11 +158,15 @@ class Truth:
             raise FormatError(home, f"there is no {TRUTH} in it", "Give the folder that Truth.save wrote")
         try:
             head = json.loads((home / TRUTH).read_text(encoding="utf-8"))
+            changed = [name for name, digest in head["sha256"].items() if sha256_file(home / name) != digest]
             arrays = {name: np.load(home / f"{_plain(name)}.npy", allow_pickle=False) for name in head["arrays"]}
             tables = {name: read_table(home / f"{_plain(name)}.tsv", types) for name, types in head["tables"].items()}
-            return cls(head["generator"], head["random_state"], head["parameters"], arrays, tables)
+            truth = cls(head["generator"], head["random_state"], head["parameters"], arrays, tables)
         except (OSError, ValueError, KeyError, TypeError, EOFError, AttributeError) as error:
             raise CorruptFileError(home, f"the truth is incomplete or damaged ({error})", "Simulate it again") from error
+        if changed:
+            raise CorruptFileError(home / changed[0], "it differs from what was written (sha256)", "Simulate it again")
+        return truth
 
     def __repr__(self) -> str:
         arrays = [f"  {name}: {values.dtype} {values.shape}" for name, values in self.arrays.items()]
