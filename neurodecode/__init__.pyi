@@ -1,4 +1,5 @@
 from . import data as data
+from . import datasets as datasets
 from . import decode as decode
 from . import errors as errors
 from . import io as io

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from neurodecode import __version__
+from neurodecode.cli.datasets import app as datasets_app
 from neurodecode.cli.demo import demo
 from neurodecode.errors import NeurodecodeError
 
@@ -19,6 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(datasets_app)
 
 
 def run_app() -> None:

@@ -1,7 +1,7 @@
 """Preprocessing of fMRI: confounds, cleaning, masks and parcels, block averages, single-trial betas, repeats."""
 
 from neurodecode.preprocess.fmri_atlas import mask, parcellate, sample_surface
-from neurodecode.preprocess.fmri_blocks import BLOCK_FROM, block_average, responses
+from neurodecode.preprocess.fmri_blocks import BLOCK_FROM, block_average, join_blocks, responses
 from neurodecode.preprocess.fmri_clean import clean
 from neurodecode.preprocess.fmri_confounds import (
     drop_non_steady_state,
@@ -26,6 +26,7 @@ __all__ = [
     "fir",
     "framewise_displacement",
     "hrf_lag",
+    "join_blocks",
     "mask",
     "n_non_steady_state",
     "ncsnr",

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodecode.data import Recording, Responses
+from neurodecode.data.blocks import join_events
 from neurodecode.data.clock import first_sample_from
 from neurodecode.data.lazy import read_signal
 from neurodecode.data.validate import check_option
 from neurodecode.errors import DataError
-from neurodecode.preprocess._runs import Runs, as_list, as_runs, drop_record, each_run, event_samples, name_of, trials
+from neurodecode.preprocess._runs import Runs, as_list, as_runs, check_bold, drop_record, each_run, event_samples, name_of, trials
 from neurodecode.preprocess.fmri_glm import betas
 
 NO_VOLUME = "without a volume"
@@ -125,6 +126,34 @@ def _block_average(run: Recording, lag: float, duration: float | None, trial_typ
     parameters = {"lag": lag, "duration": duration, "trial_types": as_list(trial_types), "drops": drops}
     responses = Responses(means, samples, run.channels, meta={**run.meta, "drops": drops})
     return responses.with_step("fmri.block_average", parameters)
+
+
+def join_blocks(recording: Recording, *, gap: float = 4.0, column: str = "trial_type") -> Recording:
+    """Join consecutive events of one kind to blocks, where a data set lists every picture of a block.
+
+    Parameters
+    ----------
+    recording : Recording
+        One run with events.
+    gap : float
+        Longest pause between the end of an event and the next onset of its block, in s; the pauses between blocks are longer.
+    column : str
+        Column of the events whose value the events of a block share.
+
+    Returns
+    -------
+    Recording
+        One event per block, with the number of its events as ``n_events``; columns that vary within a block are left out.
+
+    Raises
+    ------
+    DataError
+        If `gap` is negative, or the events lack the column.
+    """
+    check_bold(recording)
+    joined = join_events(recording.events, gap, column)
+    parameters = {"gap": gap, "column": column, "n_events": len(recording.events), "n_blocks": len(joined)}
+    return recording.with_step("fmri.join_blocks", parameters, events=joined)
 
 
 def block_volumes(run: Recording, starts: NDArray[np.float64], lengths: NDArray[np.float64]) -> list[NDArray[np.intp]]:

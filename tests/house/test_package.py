@@ -96,7 +96,7 @@ class TestConstraints:
 class TestWheel:
     def test_named_pipelines_are_built_in(self) -> None:
         included = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-        assert included == {"pipelines": "neurodecode/_pipelines"}
+        assert included == {"pipelines": "neurodecode/_pipelines", "data_manifests": "neurodecode/_data_manifests"}
         assert {"haxby_objects", "eeg_faces", "eeg_p300", "ieeg_quality", "fmri_decoding", "meeg_decoding"} <= {
             path.stem for path in (ROOT / "pipelines").glob("*.yaml")
         }
@@ -108,6 +108,7 @@ class TestWheel:
             pytest.skip("the package is installed editable; .ci/run installs it as users do")
         installed = {str(path) for path in distribution.files or []}
         expected = {f"neurodecode/_pipelines/{path.name}" for path in (ROOT / "pipelines").glob("*.yaml")}
+        expected |= {f"neurodecode/_data_manifests/{path.name}" for path in (ROOT / "data_manifests").iterdir()}
         expected |= {str(p.relative_to(ROOT)) for p in tracked() if PACKAGE in p.parents}
         assert expected - installed == set()
 

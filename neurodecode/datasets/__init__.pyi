@@ -1,0 +1,12 @@
+from . import auditory_oddball as auditory_oddball
+from . import haxby2001 as haxby2001
+from ._catalogue import info as info
+from ._catalogue import list as list
+from ._catalogue import load as load
+from .archive import extract as extract
+from .croissant import to_croissant as to_croissant
+from .fetching import Fetched as Fetched
+from .fetching import fetch as fetch
+from .fetching import verify as verify
+from .manifest import Manifest as Manifest
+from .manifest import read_manifest as read_manifest
