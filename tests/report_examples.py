@@ -9,7 +9,14 @@ import numpy as np
 import pandas as pd
 
 from neurodecode.data import Responses
-from neurodecode.decode.result import DecodingResult, GeneralizationResult, RoiResult, SearchlightResult, TimeResolvedResult
+from neurodecode.decode.result import (
+    DecodingResult,
+    GeneralizationResult,
+    ReconstructionResult,
+    RoiResult,
+    SearchlightResult,
+    TimeResolvedResult,
+)
 from neurodecode.report import RunContents
 
 OBJECTS = ["bottle", "cat", "chair", "face", "house", "scissors", "scrambledpix", "shoe"]
@@ -209,6 +216,36 @@ def regions(**changes: Any) -> RoiResult:
     )
 
 
+def pictures(n: int = 20, **changes: Any) -> ReconstructionResult:
+    """Reconstructions of random pictures from two folds, the last ones worse."""
+    rng = np.random.default_rng(6)
+    images = rng.integers(0, 256, (n, 6, 8, 3)).astype(np.uint8)
+    blurred = 0.5 * images + rng.uniform(0, 127, images.shape) * np.linspace(0.5, 1, n)[:, None, None, None]
+    members: dict[str, Any] = {
+        "score": 0.81,
+        "metric": "pixcorr",
+        "image_scores": np.linspace(0.95, 0.67, n),
+        "stimuli": [f"picture{i:02d}" for i in range(n)],
+        "images": images,
+        "reconstructions": blurred.astype(np.uint8),
+        "fold": np.arange(n) * 2 // n,
+        "fold_names": ["run=1", "run=2"],
+        "chance": 0.52,
+        "best": 1.0,
+        "p_value": 0.01,
+        "null_scores": rng.normal(0.52, 0.02, 99),
+        "baseline": 0.64,
+        "baseline_name": "mean training image",
+        "baseline_scores": rng.normal(0.64, 0.05, n),
+        "identification": 0.93,
+        "identification_chance": 0.5,
+        "target": "stimulus",
+        "split": "Each of 2 runs was held out once.",
+        "settings": {"reconstructor": "RidgeReconstructor", "n_features": 500, "random_state": 0},
+    }
+    return ReconstructionResult(**{**members, **changes})
+
+
 BARE: dict[str, Any] = {"quality": {}, "erp": None, "spectra": None}  # members of a run that take no time to draw
 EVERY = {
     "objects": objects,
@@ -218,6 +255,7 @@ EVERY = {
     "across time": across_time,
     "searchlight": searchlight,
     "regions": regions,
+    "pictures": pictures,
 }
 
 

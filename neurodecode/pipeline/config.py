@@ -135,6 +135,16 @@ class EpochsDecode(Decode):
     time_resolved: bool = True
 
 
+class Reconstruct(Settings):
+    """Reconstruction of the images that were shown, by ridge."""
+
+    stimulus: str = Field("stimulus", description="column of the events with the id of the image")
+    file: str = Field("stim_file", description="column of the events with its file below stimuli/")
+    groups: str = Field("run", description="what is held out; 'stimulus' where images come again in several runs")
+    n_features: int | None = Field(None, gt=0, description="units kept in each training part, by default all")
+    n_permutations: int = Field(999, ge=0, description="random pairings of images and reconstructions")
+
+
 class FMRIDecoding(Settings):
     """Decode what was shown from BOLD."""
 
@@ -147,6 +157,7 @@ class FMRIDecoding(Settings):
     clean: Clean = Clean()
     responses: FMRIResponses = FMRIResponses()
     decode: Decode = Decode()
+    reconstruct: Reconstruct | None = None
 
 
 class MEEGDecoding(Settings):

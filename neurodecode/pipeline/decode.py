@@ -13,7 +13,7 @@ from neurodecode.data import Responses, concatenate, load
 from neurodecode.data.validate import check_columns
 from neurodecode.errors import DataError
 from neurodecode.metrics import within_group_permutation
-from neurodecode.pipeline.config import Decode
+from neurodecode.pipeline.config import Decode, Reconstruct
 from neurodecode.pipeline.step import Step
 
 
@@ -23,7 +23,8 @@ def decode_subject(parameters: Mapping[str, Any], folder: Path) -> None:
     Parameters
     ----------
     parameters : mapping
-        ``prepared`` (folders of the runs), ``decode``, ``seed``, ``title`` and ``jobs``.
+        ``prepared`` (folders of the runs), ``decode``, ``seed``, ``title`` and ``jobs``; for images ``reconstruct`` and
+        ``root``.
     folder : Path
         Where the results go.
     """
@@ -33,12 +34,13 @@ def decode_subject(parameters: Mapping[str, Any], folder: Path) -> None:
     runs, left_out = common_units([load(Path(part) / "responses") for part in parameters["prepared"]])
     responses = concatenate(runs)
     check_columns(responses.samples, [settings.target], "events")
+    pictures = _reconstruct(responses, settings, parameters) if parameters.get("reconstruct") else {}
     if settings.permute_labels is not None:
         responses = shuffle_within_runs(responses, settings.target, settings.permute_labels)
     contents = RunContents(
         title=parameters["title"],
         pipeline="decode",
-        results=_decode(responses, settings, parameters["seed"], parameters["jobs"]),
+        results={**_decode(responses, settings, parameters["seed"], parameters["jobs"]), **pictures},
         erp=None if responses.times is None else responses.average(settings.target),
         units=responses.units,
         space=responses.meta.get("space"),
@@ -67,6 +69,27 @@ def _decode(responses: Responses, settings: Decode, seed: int, jobs: int) -> dic
     if settings.searchlight_mm is not None:
         results["searchlight"] = decode.searchlight(responses, **where, decoder=simple, radius_mm=settings.searchlight_mm)
     return results
+
+
+def _reconstruct(responses: Responses, settings: Decode, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Reconstruct the images that were shown; in a control run each response gets the image of another."""
+    from neurodecode import decode
+    from neurodecode.io import read_stimuli
+
+    wanted = Reconstruct(**parameters["reconstruct"])
+    stimuli = read_stimuli(parameters["root"], responses.samples, ids=wanted.stimulus, files=wanted.file)
+    if settings.permute_labels is not None:
+        responses = shuffle_within_runs(responses, wanted.stimulus, settings.permute_labels)
+    result = decode.reconstruct(
+        responses,
+        stimuli,
+        groups=wanted.groups,
+        reconstructor=decode.RidgeReconstructor(n_features=wanted.n_features),
+        column=wanted.stimulus,
+        n_permutations=wanted.n_permutations,
+        random_state=parameters["seed"],
+    )
+    return {"reconstruction": result}
 
 
 def shuffle_within_runs(responses: Responses, target: str, seed: int) -> Responses:

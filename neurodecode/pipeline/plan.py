@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from neurodecode.errors import ConfigError
 from neurodecode.io.bids import open_recording
 from neurodecode.io.bids_bold import find_mask
 from neurodecode.io.bids_names import BidsFile, wanted
 from neurodecode.io.bids_search import MARKER, absolute, bids_files, find_recordings
-from neurodecode.io.bids_tables import applicable, confounds_path, events_path
+from neurodecode.io.bids_tables import applicable, confounds_path, events_path, read_events
+from neurodecode.io.stimuli import stimulus_path
 from neurodecode.pipeline.config import Config, FMRIDecoding, IEEGQuality, MEEGDecoding
 from neurodecode.pipeline.decode import DECODE
 from neurodecode.pipeline.look import LOOK
@@ -42,6 +45,8 @@ class Unit:
     """Mask of the run, relative to the data set."""
     output: str
     """Folder of the prepared run, relative to the output."""
+    root: str
+    """The data set."""
 
 
 def find_units(config: Config, root: Path) -> list[Unit]:
@@ -104,6 +109,7 @@ def _unit(config: Config, group: Sequence[BidsFile], root: Path) -> Unit:
         inputs=inputs,
         mask=None if mask is None else _relative(mask, root),
         output="/".join([*folders, file.datatype, f"{name}_desc-prepared_{file.suffix}"]),
+        root=str(root),
     )
 
 
@@ -172,6 +178,7 @@ def prepare_items(config: Config, units: Sequence[Unit], root: Path, out: Path) 
                 "root": str(root),
                 "mask_path": None if unit.mask is None else unit.inputs[unit.mask],
                 "target": None if isinstance(config, IEEGQuality) else config.decode.target,
+                "stimulus_columns": _stimulus_columns(config),
             },
         )
         for unit in units
@@ -193,6 +200,8 @@ def subject_items(config: Config, units: Sequence[Unit], out: Path, *, jobs: int
     subjects = list(dict.fromkeys(unit.subject for unit in units))
     inner = jobs if len(subjects) == 1 else 1
     parameters = {"decode": config.decode.model_dump(mode="json"), "seed": config.compute.seed, "title": config.title}
+    if isinstance(config, FMRIDecoding) and config.reconstruct is not None:
+        parameters["reconstruct"] = config.reconstruct.model_dump(mode="json")
     items = []
     for subject in subjects:
         own = [unit for unit in units if unit.subject == subject]
@@ -200,13 +209,32 @@ def subject_items(config: Config, units: Sequence[Unit], out: Path, *, jobs: int
             Item(
                 name=f"sub-{subject} decode",
                 step=DECODE,
-                inputs={unit.name: str(out / unit.output / "responses" / "meta.json") for unit in own},
+                inputs={
+                    **{unit.name: str(out / unit.output / "responses" / "meta.json") for unit in own},
+                    **_stimulus_files(config, own),
+                },
                 parameters=parameters,
                 output=str(out / f"sub-{subject}" / f"sub-{subject}_desc-decoded_{own[0].files[0].suffix}"),
-                unkeyed={"prepared": [str(out / unit.output) for unit in own], "jobs": inner},
+                unkeyed={"prepared": [str(out / unit.output) for unit in own], "jobs": inner, "root": own[0].root},
             )
         )
     return items
+
+
+def _stimulus_columns(config: Config) -> dict[str, str]:
+    """Columns of the events that a reconstruction needs, by the setting that names them."""
+    if not isinstance(config, FMRIDecoding) or config.reconstruct is None:
+        return {}
+    return {"reconstruct.stimulus": config.reconstruct.stimulus, "reconstruct.file": config.reconstruct.file}
+
+
+def _stimulus_files(config: Config, units: Sequence[Unit]) -> dict[str, str]:
+    """Every image that the runs show: name below stimuli/ -> path."""
+    column = _stimulus_columns(config).get("reconstruct.file")
+    if column is None:
+        return {}
+    names = pd.concat([read_events(unit.files[0])[column] for unit in units]).dropna().astype(str).unique()
+    return {f"stimuli/{name}": str(stimulus_path(units[0].root, name)) for name in sorted(names)}
 
 
 def check_compute(config: Config) -> None:

@@ -141,11 +141,10 @@ def _check_target(recording: Recording, parameters: Mapping[str, Any]) -> None:
     """Fail before the long work: no events, or no such column."""
     if not len(recording.events):
         raise DataError(f"{parameters['source']}: there are no events; the *_events.tsv of the run is empty or missing")
-    if parameters["target"] not in recording.events:
-        columns = ", ".join(map(str, recording.events.columns))
-        raise ConfigError(
-            f"{parameters['source']}: its events have no column {parameters['target']!r} (decode.target); there are {columns}"
-        )
+    for setting, name in {"decode.target": parameters["target"], **parameters.get("stimulus_columns", {})}.items():
+        if name not in recording.events:
+            columns = ", ".join(map(str, recording.events.columns))
+            raise ConfigError(f"{parameters['source']}: its events have no column {name!r} ({setting}); there are {columns}")
 
 
 def write_signal_hash(recording: Recording, folder: Path) -> None:

@@ -200,6 +200,32 @@ def _each_region(result: Any) -> list[str]:
     return [f"A decoder was fitted on the units of each of {plural(len(result.table), 'region')}."]
 
 
+def _reconstructed(result: Any) -> list[str]:
+    settings = result.settings
+    ridge = settings.get("reconstructor") == "RidgeReconstructor"
+    how = (
+        "ridge regression onto the principal components of the training images [@hoerl1970], each with a penalty of its own that "
+        "was chosen within the training groups"
+        if ridge
+        else str(settings.get("reconstructor"))
+    )
+    kept = settings.get("n_features")
+    sentences = [
+        f"Images were reconstructed from the responses [@miyawaki2008] by {how}.",
+        f"Cross-validation: {str(result.split).rstrip('.')}; no image was in the training and the test part of a fold.",
+    ]
+    if kept:
+        sentences.append(f"In each training set the {kept} units that vary most with the images were kept.")
+    sentences.append(
+        "The score is the Pearson correlation over pixels of each image with its reconstruction; chance is the mean correlation "
+        "with the other images of its fold, and the baseline shows the mean training image always."
+    )
+    if result.null_scores is not None:
+        n = plural(len(result.null_scores), "random pairing")
+        sentences.append(f"The p value comes from {n} of images and reconstructions within folds [@phipson2010].")
+    return sentences
+
+
 def _software(contents: RunContents) -> list[str]:
     versions = contents.versions
     if not versions:
@@ -218,7 +244,8 @@ def _used_software(contents: RunContents) -> set[str]:
         used |= {"nilearn", "nibabel"}
     if any(step.startswith(("meeg.", "ieeg.")) for step in steps) or any(_has_datatype(contents, kind) for kind in _BIDS):
         used |= {"mne", "mne-bids"}
-    if any(type(result).__name__ in _RESULTS for result in contents.results.values()):
+    kinds = {type(result).__name__ for result in contents.results.values()}
+    if kinds & (set(_RESULTS) - {"ReconstructionResult"}):  # a ridge of our own
         used.add("scikit-learn")
     return used
 
@@ -229,4 +256,5 @@ _RESULTS: dict[str, Callable[[Any], list[str]]] = {
     "GeneralizationResult": _each_pair,
     "SearchlightResult": _each_sphere,
     "RoiResult": _each_region,
+    "ReconstructionResult": _reconstructed,
 }

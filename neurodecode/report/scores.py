@@ -108,10 +108,29 @@ def _roi_rows(result: Any) -> list[dict[str, Any]]:
     ]
 
 
+def _reconstruction_rows(result: Any) -> list[dict[str, Any]]:
+    common = {"metric": result.metric, "chance": result.chance, "baseline": result.baseline}
+    table = result.to_dataframe()
+    folds = [
+        {
+            **common,
+            "fold": str(fold + 1),
+            "held_out": name,
+            "score": float(part["score"].mean()),
+            "baseline": part["baseline"].mean(),
+        }
+        for (fold, name), part in table.groupby(["fold", "held_out"])
+    ]
+    identified = {"metric": "two_way_identification", "chance": result.identification_chance, "score": result.identification}
+    mean = {**common, "fold": "mean", "held_out": "all", "score": result.score, "p_value": result.p_value}
+    return [*folds, mean, {**identified, "fold": "pooled", "held_out": "all"}]
+
+
 _ROWS: dict[str, Callable[[Any], list[dict[str, Any]]]] = {
     "DecodingResult": _decoding_rows,
     "TimeResolvedResult": _time_rows,
     "GeneralizationResult": _generalization_rows,
     "SearchlightResult": _searchlight_rows,
     "RoiResult": _roi_rows,
+    "ReconstructionResult": _reconstruction_rows,
 }

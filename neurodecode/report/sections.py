@@ -13,8 +13,10 @@ from neurodecode.report import figures
 from neurodecode.report.contents import RunContents
 from neurodecode.report.maps import map_pictures, maps_of
 from neurodecode.report.parts import Picture, Section, Table, Tile
+from neurodecode.report.pictures import reconstruction_section
 from neurodecode.report.scores import chance_of
 from neurodecode.report.words import (
+    as_sentence,
     best_index,
     fold_noun,
     interval_text,
@@ -93,7 +95,7 @@ def _score_sentences(result: Any) -> list[str]:
         interval_text(result),
         p_text(result),
         f"The baseline ({result.baseline_name}) reaches {score_text(result.baseline)} on the same folds.",
-        _sentence(result.split),
+        as_sentence(result.split),
     ]
     if np.isfinite(result.baseline) and result.score < result.baseline:
         sentences.insert(4, "The decoder is below this baseline: a simpler method does better here.")
@@ -110,12 +112,6 @@ def _found(result: Any) -> str:
         f"The decoder told {len(result.classes)} classes of {result.target} apart ({names}) {score}; "
         f"guessing gives {number(result.chance)}, {reach}."
     )
-
-
-def _sentence(text: Any) -> str:
-    """A text with a capital at its start and a full stop at its end."""
-    words = str(text).strip()
-    return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) or not words else ".")
 
 
 def _score_caption(result: Any) -> str:
@@ -183,7 +179,7 @@ def _over_time(name: str, result: Any, contents: RunContents) -> Section:
         f"A decoder was trained and tested at each time from the event: the highest {metric_name(result.metric)} is {peak}, "
         f"where chance is {number(result.chance)}.",
         _significant_times(result),
-        _sentence(result.split),
+        as_sentence(result.split),
     ]
     alt = f"{metric_label(result.metric)} over time, peak {peak}, chance {number(result.chance)}."
     caption = "The band is the standard error over folds; the dashed line is chance."
@@ -217,7 +213,7 @@ def _across_time(name: str, result: Any, contents: RunContents) -> Section:
     sentences = [
         f"A decoder trained at one time was tested at every other: the highest {metric_name(result.metric)} is "
         f"{score_text(result.mean[train, test])} ({where}), where chance is {number(result.chance)}.",
-        _sentence(result.split),
+        as_sentence(result.split),
     ]
     alt = f"{metric_label(result.metric)} for every pair of training and testing time, chance {number(result.chance)}."
     caption = "A response that holds generalises away from the diagonal; a chain of different responses stays on it."
@@ -241,7 +237,7 @@ def _searchlight(name: str, result: Any, contents: RunContents) -> Section:
         "No permutation test was run over spheres: the highest of many is above chance by luck alone."
         if p is None
         else f"Corrected for all spheres by the maximum statistic: p = {number(p)}.",
-        _sentence(result.split),
+        as_sentence(result.split),
     ]
     tiles = [
         Tile(f"Highest {metric_name(result.metric)}", score_text(result.scores[best]), f"around {unit}"),
@@ -261,7 +257,7 @@ def _regions(name: str, result: Any, contents: RunContents) -> Section:
     sentences = [
         f"A decoder was fitted on each of {plural(len(table), 'region')}: the highest {metric_name(result.metric)} is "
         f"{number(best['score'])} in {best['roi']}, where chance is {number(result.chance)}.",
-        _sentence(result.split),
+        as_sentence(result.split),
     ]
     alt = f"{metric_label(result.metric)} of each region, chance {number(result.chance)}."
     picture = Picture(
@@ -361,5 +357,6 @@ RENDERERS: dict[str, Callable[[str, Any, RunContents], Section]] = {
     "GeneralizationResult": _across_time,
     "SearchlightResult": _searchlight,
     "RoiResult": _regions,
+    "ReconstructionResult": reconstruction_section,
     "DataFrame": _table,
 }

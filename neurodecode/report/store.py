@@ -20,7 +20,14 @@ from neurodecode.report.contents import RunContents
 
 FOLDER, MARKER = "report_data", "contents.json"
 _FORMAT = "neurodecode report 1"
-_RESULT_TYPES = ("DecodingResult", "TimeResolvedResult", "GeneralizationResult", "SearchlightResult", "RoiResult")
+_RESULT_TYPES = (
+    "DecodingResult",
+    "TimeResolvedResult",
+    "GeneralizationResult",
+    "SearchlightResult",
+    "RoiResult",
+    "ReconstructionResult",
+)
 _REMEDY = "Run the pipeline again to write it anew"
 
 

@@ -13,6 +13,7 @@ _METRICS = {
     "balanced_accuracy": "Balanced accuracy",
     "accuracy": "Accuracy",
     "pixcorr": "Pixel correlation",
+    "two_way_identification": "Two-way identification",
     "r": "Correlation r",
     "r2": "Explained variance R²",
     "r2_pooled": "Explained variance R² (pooled)",
@@ -66,6 +67,12 @@ def scaled(units: pd.DataFrame) -> tuple[float, str]:
     """Factor and axis label of the amplitudes of these channels; mixed units stay as they are."""
     kinds = set(units["unit"].astype(str)) if "unit" in units else set()
     return _SCALES.get(kinds.pop(), (1.0, "Amplitude (a.u.)")) if len(kinds) == 1 else (1.0, "Amplitude (a.u.)")
+
+
+def as_sentence(text: Any) -> str:
+    """A text with a capital at its start and a full stop at its end."""
+    words = str(text).strip()
+    return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) or not words else ".")
 
 
 def plural(n: int, noun: str) -> str:

@@ -57,6 +57,7 @@ SCORES: dict[str, Callable[[], Figure | None]] = {
     "generalisation": lambda: figures.generalization(examples.across_time()),
     "glass brain of scores": lambda: figures.glass_brain(ball_image(), "ROC-AUC", 0.5),
     "slices of scores": lambda: figures.slices(ball_image(), "ROC-AUC", 0.5),
+    "image scores": lambda: figures.image_scores(examples.pictures()),
 }
 OTHERS: dict[str, Callable[[], Figure | None]] = {
     "evoked": lambda: figures.evoked(examples.averages()),

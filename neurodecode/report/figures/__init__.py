@@ -1,5 +1,6 @@
 """Figures of the report as functions that return matplotlib figures; no window, no global state."""
 
+from neurodecode.report.figures.pictures import image_scores, reconstructions
 from neurodecode.report.figures.quality import channel_values, contact_bars, event_counts, motion, spectra, tsnr
 from neurodecode.report.figures.scores import (
     confusion,
@@ -22,9 +23,11 @@ __all__ = [
     "fold_scores",
     "generalization",
     "glass_brain",
+    "image_scores",
     "motion",
     "pattern_course",
     "permutation_null",
+    "reconstructions",
     "roi_scores",
     "score_summary",
     "slices",

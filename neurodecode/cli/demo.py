@@ -1,0 +1,87 @@
+"""The demo: simulate a data set, run a public pipeline on it, say what came out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+PIPELINE = "digits_demo"
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the simulated data and the results.")] = Path("neurodecode_demo"),
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the simulation and of the permutations.")] = 0,
+    jobs: Annotated[int, typer.Option(min=1, help="Units of work at the same time.")] = 1,
+) -> None:
+    """Decode handwritten digits from a simulated visual cortex: no data needed, nothing is downloaded."""
+    from neurodecode.cli.progress import Progress
+
+    with Progress() as progress:
+        results = run_demo(out, seed=seed, jobs=jobs, progress=progress)
+    typer.echo(results.sentence)
+    typer.echo(reconstruction_sentence(results.results))
+    typer.echo(f"report: {out / 'results' / 'report.html'}")
+
+
+def run_demo(
+    out: Path, *, seed: int = 0, jobs: int = 1, progress: Any = None, settings: tuple[str, ...] = (), **experiment: Any
+) -> Any:
+    """Write the simulated data set and run the pipeline `digits_demo` on it.
+
+    Parameters
+    ----------
+    out : Path
+        ``data/`` and ``results/`` appear in it.
+    seed : int
+        Seed of the simulation and of the permutations.
+    jobs : int
+        Units of work at the same time.
+    progress : object, optional
+        As in `neurodecode.pipeline.run_pipeline`.
+    settings : tuple of str
+        ``key=value``, as with ``--set``.
+    **experiment
+        As in `neurodecode.simulate.write_visual_cortex`, e.g. fewer runs.
+
+    Returns
+    -------
+    RunResults
+        Results and the main sentence.
+
+    Raises
+    ------
+    OutputExistsError
+        If ``out/data`` is there and is no simulated data set.
+    """
+    from neurodecode.data.validate import require
+    from neurodecode.pipeline import load_config, run_pipeline
+    from neurodecode.simulate import write_visual_cortex
+
+    for package in ("nilearn", "PIL"):  # before the work, not after it
+        require(package, "the demo", "demo")
+    config = load_config(PIPELINE, [f"compute.seed={seed}", *settings])
+    write_visual_cortex(out / "data", random_state=seed, **experiment)
+    return run_pipeline(config, out / "data", out / "results", jobs=jobs, progress=progress)
+
+
+def reconstruction_sentence(results: dict[str, Any]) -> str:
+    """How well the images were reconstructed, in one line with chance and baseline.
+
+    Parameters
+    ----------
+    results : dict
+        Content of ``results.json``.
+
+    Returns
+    -------
+    str
+        Without line breaks.
+    """
+    found = results["other_results"]["reconstruction"]
+    p = "not tested" if found["p_value"] is None else f"p = {found['p_value']:.3g}, {found['n_permutations']} pairings"
+    return (
+        f"{found['metric']} {found['score']:.3f} over {found['n_images']} images (wrong pairs {found['chance']:.3f}, {p}; "
+        f"{found['baseline_name']} {found['baseline']:.3f}); {found['split']}"
+    )
