@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from neurodecode.data import Recording
 from neurodecode.errors import CorruptFileError, DataError, FormatError
 from neurodecode.io.bids_names import BidsFile, BidsName, parse_name, same_label
 from neurodecode.io.bids_search import bids_file, raw_of, raw_root
+from neurodecode.io.checksums import check_known
 from neurodecode.io.fmri_meta import read_json
 from neurodecode.io.guard import existing_file, reading
 
@@ -187,10 +189,13 @@ def read_tsv(path: Path, text: tuple[str, ...] = ()) -> pd.DataFrame:
     CorruptFileError
         If it is empty or its rows have different lengths.
     """
-    with reading(path, "it is no text table", _TABLE), open(path, encoding="utf-8-sig", newline="") as file:
-        header, *rows = [row for row in csv.reader(file, delimiter="\t") if row] or [[]]
+    with reading(path, "it is no text table", _TABLE), open(check_known(path), encoding="utf-8-sig", newline="") as file:
+        text_read = file.read()
+        header, *rows = [row for row in csv.reader(StringIO(text_read, newline=""), delimiter="\t") if row] or [[]]
     if not header or len(set(header)) < len(header):
         raise CorruptFileError(path, f"its columns must have different names, got {header}", _TABLE)
+    if not rows and text_read[-1:] not in ("\n", "\r"):
+        raise CorruptFileError(path, f"it ends within its header, after {text_read[-40:]!r}", _TABLE)
     for number, row in enumerate(rows, start=1):
         if len(row) != len(header):
             raise CorruptFileError(path, f"row {number} has {len(row)} values, the header {len(header)} columns", _TABLE)

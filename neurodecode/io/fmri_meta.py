@@ -10,6 +10,7 @@ from typing import Any
 from neurodecode.data.hashing import sha256_file
 from neurodecode.errors import CorruptFileError
 from neurodecode.io.bids_names import parse_name
+from neurodecode.io.checksums import check_known
 from neurodecode.io.guard import AGAIN, reading
 
 
@@ -29,7 +30,7 @@ def sidecar_beside(path: str | Path) -> dict[str, Any]:
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON file that must hold named fields."""
     with reading(path, "it is not valid JSON", "Correct it, for instance with a JSON checker"):
-        fields = json.loads(path.read_text(encoding="utf-8-sig"))
+        fields = json.loads(check_known(path).read_text(encoding="utf-8-sig"))
     if not isinstance(fields, dict):
         raise CorruptFileError(path, f"named fields were expected, got {type(fields).__name__}", AGAIN)
     return fields

@@ -12,6 +12,7 @@ from pathlib import Path
 from xml.parsers.expat import ExpatError
 
 from neurodecode.errors import CorruptFileError, FormatError, NeurodecodeError
+from neurodecode.io.checksums import check_known
 
 AGAIN = "Copy or download the file again, and compare its checksum with the one of its origin"
 # What gzip, zlib, struct, expat and nibabel raise on bytes that are not what the header says; ImageFileError and the
@@ -21,7 +22,7 @@ _ALSO = (TypeError, AttributeError, OverflowError, AssertionError, RecursionErro
 
 
 def existing_file(path: str | Path) -> Path:
-    """Return the path of a file that is there and not empty, or say what is wrong with it."""
+    """Return the path of a file that is there, not empty and as its known checksum says, or say what is wrong with it."""
     file = Path(path)
     if file.is_symlink() and not file.exists():
         raise FormatError(file, "it is a link to content that is not on this machine", "Fetch it, e.g. with `datalad get`")
@@ -33,7 +34,7 @@ def existing_file(path: str | Path) -> Path:
         raise FormatError(file, "this is a folder, expected a file", "Give the file itself, or use read_bids for a BIDS folder")
     if file.stat().st_size == 0:
         raise CorruptFileError(file, "the file is empty (0 bytes)", AGAIN)
-    return file
+    return check_known(file)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from neurodecode.data.validate import require
 from neurodecode.errors import CorruptFileError, FormatError
 from neurodecode.io.guard import AGAIN, existing_file, reading
+from neurodecode.io.nifti_header import check_header
 from neurodecode.io.timing import Stated
 
 _CHUNK = 2**20
@@ -95,12 +96,13 @@ def open_image(path: str | Path) -> Any:
     Raises
     ------
     CorruptFileError
-        If the header cannot be read, or the file is shorter than it says.
+        If the header cannot be read, or the file is shorter or longer than it says.
     FormatError
         If the file is missing, or an image of another format.
     """
     file = existing_file(path)
     nibabel = require("nibabel", "reading NIfTI", "fmri")
+    check_header(file)
     with reading(file, "it is no image that nibabel can open"):
         image = nibabel.load(file)
     if not isinstance(image, (nibabel.Nifti1Pair, nibabel.Cifti2Image)):
@@ -133,7 +135,7 @@ def check_complete(file: ImageFile) -> None:
     Raises
     ------
     CorruptFileError
-        If bytes are missing.
+        If bytes are missing, or there are more.
     """
     path, expected = existing_file(file.path), file.n_bytes
     if path.suffix.lower() == ".gz":
@@ -142,16 +144,14 @@ def check_complete(file: ImageFile) -> None:
         return
     else:
         got = path.stat().st_size
-    if got < expected:
-        raise CorruptFileError(
-            path,
-            f"it holds {got} bytes, its header (shape {file.shape}, {file.dtype}) demands {expected}: it is truncated",
-            AGAIN,
-        )
+    if got != expected:
+        verdict = "it is truncated" if got < expected else "one of the two is wrong"
+        asked = f"its header (shape {file.shape}, {file.dtype}) demands {expected}"
+        raise CorruptFileError(path, f"it holds {got} bytes, {asked}: {verdict}", AGAIN)
 
 
 def _unpacked_bytes(path: Path, expected: int) -> int:
-    """Length of a gzip file when unpacked, at least up to `expected`."""
+    """Length of a gzip file when unpacked, counted until it is more than `expected`."""
     with open(path, "rb") as raw:
         if path.stat().st_size >= 18:
             raw.seek(-4, 2)
@@ -159,7 +159,7 @@ def _unpacked_bytes(path: Path, expected: int) -> int:
                 return expected
     total = 0
     with reading(path, "it is damaged or truncated: the compressed data end or break off too early"), gzip.open(path) as stream:
-        while total < expected and (chunk := stream.read(_CHUNK)):
+        while total <= expected and (chunk := stream.read(_CHUNK)):
             total += len(chunk)
     return total
 

@@ -10,11 +10,12 @@ import pandas as pd
 from neurodecode.data import Recording, Responses
 from neurodecode.data.tables import from_bids
 from neurodecode.data.validate import require
-from neurodecode.errors import FormatError
+from neurodecode.errors import CorruptFileError, FormatError
 from neurodecode.io.bids_names import BidsFile
 from neurodecode.io.bids_search import bids_file
 from neurodecode.io.bids_tables import applicable, events_path, read_events, read_tsv, sidecar
 from neurodecode.io.electrodes import place_electrodes
+from neurodecode.io.guard import AGAIN
 from neurodecode.io.meeg_lengths import check_fdt, check_length
 from neurodecode.io.meeg_open import READERS, defaults, files_of, finished, must_preload, open_mne, sources
 from neurodecode.io.mne_calls import mne_reading
@@ -108,8 +109,22 @@ def read_bids_meeg(
         recording = _read_with_mne_bids(file, strict=strict, options=options)
     if file.datatype == "ieeg":
         recording = place_electrodes(recording, file, space)
+    if strict:
+        _check_duration(file, recording)
     events = read_events(file) if events_path(file) else recording.events
     return recording.replace(events=events, meta={**recording.meta, **_bids_meta(file, Path(root), recording)})
+
+
+def _check_duration(file: BidsFile, recording: Recording) -> None:
+    """Refuse a recording shorter than its sidecar states, to the digits that the sidecar gives."""
+    stated = sidecar(file).get("RecordingDuration")
+    if not isinstance(stated, (int, float)) or isinstance(stated, bool):
+        return
+    decimals = str(float(stated)).partition(".")[2].rstrip("0")
+    rounding = 10.0 ** -len(decimals) + 2 / recording.sfreq  # some writers state the time of the last sample
+    if recording.duration < stated - rounding:
+        what = f"it lasts {recording.duration:.6g} s, RecordingDuration of its sidecar states {stated:.6g} s"
+        raise CorruptFileError(file.path, what, f"{AGAIN}; where the sidecar is wrong, correct it")
 
 
 def _bids_meta(file: BidsFile, root: Path, recording: Recording) -> dict[str, Any]:

@@ -6,19 +6,20 @@ truncated recording for a shorter one.
 
 from __future__ import annotations
 
-import gzip
 import re
 import struct
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from neurodecode.errors import CorruptFileError
+from neurodecode.io.eeglab_counts import check_counts
+from neurodecode.io.fif_structure import check_fif
 from neurodecode.io.mat_structure import check_mat
 
 _AGAIN = "Copy or download it again and compare its checksum; read_meeg(..., strict=False) reads what is there"
 _BRAINVISION_BYTES = {"INT_16": 2, "UINT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4, "IEEE_FLOAT_64": 8}
-_BLOCK_START, _BLOCK_END = 104, 105  # FIFF tags that open and close a block
 
 
 def check_length(path: Path, kind: str, options: Mapping[str, Any]) -> None:
@@ -57,6 +58,8 @@ def _check_edf(path: Path) -> None:
     found = path.stat().st_size - header
     if record <= 0 or found < 0:
         raise _wrong(path, f"its header of {header} bytes states records of {record} bytes, the file has {found + header} bytes")
+    if header != 256 * (len(per_record) + 1):
+        raise _wrong(path, f"its header states {len(per_record)} signals and a length of {header} bytes, which do not fit")
     if n_records < 0 and found % record:
         raise _wrong(path, f"its last record is incomplete: {found % record} of {record} bytes")
     if n_records >= 0 and found != n_records * record:
@@ -86,6 +89,9 @@ def _edf_header(path: Path) -> tuple[bytes, dict[tuple[int, bytes], int]]:
 def _check_brainvision(path: Path) -> None:
     """Whole samples of all channels, as many as DataPoints where given, and no marker after the end."""
     fields = _brainvision_fields(path)
+    named = sum(re.fullmatch(r"ch\d+", key) is not None for key in fields)
+    if named != int(fields["numberofchannels"]):
+        raise _wrong(path, f"it states {fields['numberofchannels']} channels and names {named}")
     if fields.get("dataformat", "BINARY").upper() != "BINARY":
         return
     data = _brainvision_part(path, fields, "datafile")
@@ -141,7 +147,7 @@ def _brainvision_part(path: Path, fields: Mapping[str, str], key: str) -> Path:
 
 
 def _check_cnt(path: Path) -> None:
-    """Data between header and event table = samples x channels x 2 or 4 bytes; the event table is complete."""
+    """Data between header and event table = samples x channels x 2 or 4 bytes; the event table ends where the file ends."""
     size = path.stat().st_size
     if size >= 2e9:
         return  # the offset of the event table has 32 bits and overflows
@@ -151,8 +157,7 @@ def _check_cnt(path: Path) -> None:
         n_times, table = struct.unpack_from("<i", header, 864)[0], struct.unpack_from("<i", header, 886)[0]
         file.seek(table)
         event_bytes = file.read(9)
-    if table > size or (len(event_bytes) == 9 and table + 9 + struct.unpack("<Bii", event_bytes)[1] > size):
-        raise _wrong(path, f"its event table at byte {table} does not fit into the {size} bytes of the file")
+    _check_cnt_events(path, table, event_bytes, size)
     found = table - 900 - 75 * n_channels
     if n_times > 0 and found not in (n_times * n_channels * 2, n_times * n_channels * 4):
         what = f"its header states {n_times} samples of {n_channels} channels, the data part has {found} bytes"
@@ -160,6 +165,16 @@ def _check_cnt(path: Path) -> None:
             "If the file is whole, pass data_format='int16' or 'int32' with recompute_n_samples=True and check the amplitudes"
         )
         raise _wrong(path, what, remedy)
+
+
+def _check_cnt_events(path: Path, table: int, head: bytes, size: int) -> None:
+    """The events fill the file from their table to its end, but for an end mark shorter than one event."""
+    kind, n_bytes = struct.unpack("<Bi", head[:5]) if len(head) == 9 else (0, 0)
+    left = size - (table + 9 + n_bytes)
+    if table < 0 or n_bytes < 0 or (left < 0 and (table > size or len(head) == 9)):
+        raise _wrong(path, f"its event table at byte {table} does not fit into the {size} bytes of the file")
+    if len(head) == 9 and left >= (8 if kind == 1 else 19):
+        raise _wrong(path, f"its event table states {n_bytes} bytes, {left} more follow it")
 
 
 def cnt_names(path: Path) -> list[str]:
@@ -174,63 +189,30 @@ def cnt_names(path: Path) -> list[str]:
 
 
 def _check_kit(path: Path) -> None:
-    """Every block that the directory at the start lists lies inside the file."""
+    """Every block that the directory at the start lists has its own place inside the file."""
     size = path.stat().st_size
     with open(path, "rb") as file:
         n_blocks = struct.unpack("<4I", file.read(16))[3]
         entries = [struct.unpack("<4I", file.read(16)) for _ in range(n_blocks - 1)]
-    end = max((offset + width * count for offset, width, _, count in entries if offset), default=0)
-    if end > size:
-        raise _wrong(path, f"its directory lists data up to byte {end}, the file has {size} bytes")
-
-
-# --- FIF -----------------------------------------------------------------------------------------------------------
-
-
-def _check_fif(path: Path) -> None:
-    """The chain of tags reaches its end inside the file, and every block that was opened is closed."""
-    with open(path, "rb") as start:
-        compressed = start.read(2) == b"\x1f\x8b"
-    size = None if compressed else path.stat().st_size
-    opener: Any = gzip.open if compressed else open
-    with opener(path, "rb") as file:
-        depth = _walk_tags(path, file, size)
-    if depth:
-        raise _wrong(path, f"it ends within its data: {depth} blocks are not closed")
-
-
-def _walk_tags(path: Path, file: Any, size: int | None) -> int:
-    """Follow the tags to the end and return how many blocks are still open; a file without any block has no end either."""
-    position, depth, n_blocks = 0, 0, 0
-    while True:
-        file.seek(position)
-        header = file.read(16)
-        if not header:
-            return depth if n_blocks else 1
-        if len(header) < 16:
-            raise _wrong(path, f"it ends within a tag, at byte {position + len(header)}")
-        kind, _, length, following = map(int, struct.unpack(">iIii", header))
-        n_blocks += kind == _BLOCK_START
-        depth += (kind == _BLOCK_START) - (kind == _BLOCK_END)
-        end = position + 16 + length
-        if length < 0 or (size is not None and end > size):
-            raise _wrong(path, f"the tag at byte {position} states {length} bytes, the file ends after {size}")
-        if following < 0:
-            return depth
-        if 0 < following <= position:
-            raise _wrong(path, f"the tag at byte {position} points back to byte {following}")
-        position = following or end
+    blocks = sorted((offset, offset + width * count) for offset, width, _, count in entries if count)
+    if any(start == 0 or end == start for start, end in blocks):
+        raise _wrong(path, "its directory lists data that have no place or no length")
+    for (_, end), (start, _) in pairwise([(0, 16 * n_blocks), *blocks, (size, size)]):
+        if start < end:
+            where = f"the file has {size} bytes" if start == size else f"the next begin at byte {start}"
+            raise _wrong(path, f"its directory lists data up to byte {end}, {where}")
 
 
 # --- EEGLAB --------------------------------------------------------------------------------------------------------
 
 
 def _check_set(path: Path) -> None:
-    """Lengths inside a .set of MATLAB 5 fit into each other; the HDF5 layout is checked by its own library."""
+    """Lengths and counts inside a .set of MATLAB 5 fit; the HDF5 layout is checked by its own library."""
     with open(path, "rb") as file:
         level_5 = file.read(10) == b"MATLAB 5.0"
     if level_5:
         check_mat(path)
+        check_counts(path)
 
 
 def check_fdt(path: Path, raw: Any) -> None:
@@ -251,7 +233,7 @@ _CHECKS: dict[str, Callable[[Path], None]] = {
     "brainvision": _check_brainvision,
     "cnt": _check_cnt,
     "kit": _check_kit,
-    "fif": _check_fif,
+    "fif": check_fif,
     "eeglab": _check_set,
 }
 _REPAIRS = {"cnt": {"data_format", "recompute_n_samples"}}

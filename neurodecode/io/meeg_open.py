@@ -14,6 +14,7 @@ from neurodecode.data.convert_mne import from_mne
 from neurodecode.data.hashing import sha256_file
 from neurodecode.data.validate import require
 from neurodecode.errors import FormatError
+from neurodecode.io.checksums import check_known
 from neurodecode.io.meeg_lengths import brainvision_files, cnt_names, has_mixed_rates
 from neurodecode.io.mne_calls import check_options, consistent, guarded, mne_reading
 
@@ -50,8 +51,8 @@ def finished(obj: Any, file: Path, files: list[Path], notes: list[str], *, stric
 
 
 def sources(files: list[Path], root: Path) -> list[dict[str, str]]:
-    """Name below `root` and sha256 of each file."""
-    return [{"file": _name(file, root), "sha256": sha256_file(file)} for file in files]
+    """Name below `root` and sha256 of each file, which must be the known one."""
+    return [{"file": _name(file, root), "sha256": sha256_file(check_known(file))} for file in files]
 
 
 def _name(file: Path, root: Path) -> str:

@@ -16,6 +16,7 @@ from neurodecode.data.hashing import sha256_file
 from neurodecode.data.validate import check_option, require, suggest
 from neurodecode.errors import CorruptFileError, FormatError
 from neurodecode.io.guard import AGAIN, existing_file, reading
+from neurodecode.io.hdf5_structure import check_stored
 from neurodecode.io.mne_calls import consistent
 from neurodecode.io.nwb_tables import column_values, electrode_table, interval_events, invalid_times, text_of
 
@@ -148,14 +149,16 @@ def read_nwb_units(path: str | Path) -> SpikeTrains:
 
 
 @contextmanager
-def _opened(path: str | Path) -> Iterator[Any]:
-    """The open HDF5 file; what fails inside the block names the file."""
+def _opened(path: str | Path, *, check: bool = True) -> Iterator[Any]:
+    """The open HDF5 file, with its structure checked; what fails inside the block names the file."""
     h5py = require("h5py", "reading NWB files", "meeg")
     place = existing_file(path)
     try:
         with reading(place, "it is no readable NWB file"), h5py.File(place, "r") as file:
             if "nwb_version" not in file.attrs:
                 raise FormatError(place, f"it is no NWB file, its groups are {sorted(file)}", "Pass an NWB 2 file")
+            if check:
+                check_stored(file)
             yield file
     except RuntimeError as error:  # what the HDF5 library raises on damaged internals
         raise CorruptFileError(place, f"it is no readable NWB file ({error})", AGAIN) from error
@@ -236,7 +239,7 @@ class _SeriesReader:
         self._path, self._where, self._factor, self._offset = path, where, factor, offset
 
     def __call__(self, start: int, stop: int) -> NDArray[np.float64]:
-        with _opened(self._path) as file:
+        with _opened(self._path, check=False) as file:
             block = np.asarray(file[self._where]["data"][start:stop], float)
         return block.reshape(stop - start, -1).T * self._factor + self._offset
 

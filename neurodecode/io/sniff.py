@@ -12,6 +12,7 @@ from typing import Any
 
 from neurodecode.data.validate import require, suggest
 from neurodecode.errors import CorruptFileError, FormatError
+from neurodecode.io.checksums import check_known
 
 _ADVICE = {
     "bids": "This is a BIDS folder: use read_bids(root, subject=..., task=...), or read_bids_all for all its recordings",
@@ -75,10 +76,10 @@ def sniff(path: str | Path) -> str:
 
 
 def existing(path: str | Path) -> Path:
-    """Return `path` as a Path if it is there, else raise `FormatError` with the closest name beside it."""
+    """Return `path` if it is there and as its known checksum says, else raise an error with the closest name beside it."""
     place = Path(path)
     if place.exists():
-        return place
+        return check_known(place) if place.is_file() else place
     if place.is_symlink():
         raise FormatError(place, "it is a link to content that is not here", "Fetch it first, e.g. with datalad get")
     if not place.parent.is_dir():

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from neurodecode.data import LazySignal, Recording
 from neurodecode.data.tables import event_table
 from neurodecode.data.validate import require
-from neurodecode.errors import DataError, FormatError
+from neurodecode.errors import CorruptFileError, DataError, FormatError
 from neurodecode.io.bids_names import parse_name
 from neurodecode.io.fmri_meta import bold_meta, sidecar_beside, space_name
-from neurodecode.io.guard import existing_file, reading
+from neurodecode.io.guard import AGAIN, existing_file, reading
 from neurodecode.io.image_file import ImageFile, check_real, locate, open_image
 from neurodecode.io.timing import Stated, timing
 
@@ -190,6 +190,9 @@ def read_cifti(
     if len(axes) != 2 or kinds[0] != "SeriesAxis" or kinds[1] not in ("BrainModelAxis", "ParcelsAxis"):
         raise FormatError(path, f"it is no time series: its axes are {kinds}", "Only dtseries and ptseries can be a Recording")
     series, target = axes
+    if (series.size, len(target)) != tuple(image.shape):
+        what = f"its axes have {series.size} time points and {len(target)} grayordinates, its matrix the shape {image.shape}"
+        raise CorruptFileError(path, what, AGAIN)
     if series.unit != "SECOND":
         raise FormatError(path, f"its series is in {series.unit}, expected SECOND", "Only series over time can be a Recording")
     fields = sidecar_beside(path) if sidecar is None else sidecar
