@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -124,10 +125,12 @@ def write_run(
     _write_table(root / f"sub-{subject}" / "func" / f"{stem}_events.tsv", events)
     func = root / "derivatives" / "fmriprep" / f"sub-{subject}" / "func"
     timing = {"RepetitionTime": tr, "StartTime": tr / 2, "SliceTimingCorrected": True, "TaskName": TASK}
-    for side, signal in zip("LR", np.split(bold, 2), strict=True):
-        name = f"{stem}_hemi-{side}_space-{SPACE}_bold"
+    names = [f"{stem}_hemi-{side}_space-{SPACE}_bold" for side in "LR"]
+    for name in names:
         _write_json(func / f"{name}.json", timing)
-        _write_surface(func / f"{name}.func.gii", signal, side, tr)
+    paths = [func / f"{name}.func.gii" for name in names]
+    with ThreadPoolExecutor(2) as pool:  # nearly all the time goes into compression, which runs beside other threads
+        list(pool.map(_write_surface, paths, np.split(bold, 2), "LR", [tr, tr]))
     _write_table(func / f"{stem}_desc-confounds_timeseries.tsv", confounds)
 
 
