@@ -121,7 +121,7 @@ class TestCommands:
         script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
         assert [line.strip() for line in script.splitlines() if line.strip().startswith("pytest -n")] == [TEST_COMMAND]
         for page in ("README.md", "CONTRIBUTING.md"):
-            assert re.search(rf"^{re.escape(TEST_COMMAND)}(\s|$)", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE), page
+            assert re.search(rf"(^|&& ){re.escape(TEST_COMMAND)}(\s|$)", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE), page
 
     def test_ci_stops_at_the_first_failure_and_checks_everything(self) -> None:
         script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
