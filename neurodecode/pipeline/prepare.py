@@ -116,7 +116,8 @@ def clean_meeg(recording: Recording, signal: Signal) -> Recording:
         recording = meeg.find_bad_channels(recording)
     if signal.notch:
         recording = meeg.notch(recording)
-    recording = meeg.filter(recording, signal.l_freq, signal.h_freq)
+    if signal.l_freq is not None or signal.h_freq is not None:
+        recording = meeg.filter(recording, signal.l_freq, signal.h_freq)
     if signal.resample is not None:
         recording = meeg.resample(recording, signal.resample)
     if recording.channels["bad"].any() and signal.bad_channels == "interpolate":

@@ -54,7 +54,8 @@ def check_dataset(load: Callable[..., Any], miniature: Miniature, folder: Path) 
     signal, stimuli = load(root, miniature.subject, **miniature.options)
     assert isinstance(signal, (Recording, Responses)), f"the first of two is Recording or Responses, got {type(signal).__name__}"
     assert isinstance(stimuli, Stimuli), f"the second of two is Stimuli, got {type(stimuli).__name__}"
-    assert {p: p.read_bytes() for p in root.rglob("*") if p.is_file()} == before, "loading must not write"
+    untouched = {p: p.read_bytes() for p in root.rglob("*") if p.is_file()} == before
+    assert untouched, "loading must not write"
     table = signal.samples if isinstance(signal, Responses) else signal.events
     assert "stimulus" in table, "a column `stimulus` says what was presented"
     unknown = set(table["stimulus"].dropna()) - set(stimuli.ids)

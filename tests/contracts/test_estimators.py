@@ -65,7 +65,8 @@ def check_estimator(case: Case, folder: Path) -> None:
         estimator.predict(test)
     assert estimator.fit(train, case.target) is estimator, "fit must return the estimator itself"
     predicted, score = estimator.predict(test), estimator.score(test, case.target)
-    assert (snapshot(train), snapshot(test)) == before, "the data were changed"
+    untouched = (snapshot(train), snapshot(test)) == before
+    assert untouched, "the data were changed"
     assert len(predicted) == len(test)
     assert isinstance(score, float)
     _check_attributes(case.make(), estimator)

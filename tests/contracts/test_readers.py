@@ -137,7 +137,8 @@ def check_reader(sample: Sample, folder: Path) -> None:
     obj = sample.read(file)
     _check_values(obj, sample, file)
     _check_sources(obj, file, sample.root)
-    assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before, "reading must not write"
+    untouched = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
+    assert untouched, "reading must not write"
     for name, damaged in _damages(before[file]).items():
         file.write_bytes(damaged)
         _check_refused(sample, file, name)

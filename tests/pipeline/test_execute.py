@@ -1,43 +1,11 @@
 """Items on executors."""
 
-import os
-import time
-from dataclasses import dataclass
-
 import pytest
+from worker_jobs import Job, bug, die, double
 
 from neurodecode.errors import DataError
 from neurodecode.pipeline.execute import ItemStatus, map_items, one_line
 from neurodecode.pipeline.executors import make_executor
-
-
-@dataclass(frozen=True)
-class Job:
-    """A number to work on."""
-
-    name: str
-    number: int
-
-
-def double(job: Job):
-    """Fail for negative numbers, as a step would."""
-    if job.number < 0:
-        raise DataError(f"{job.number} is negative")
-    return "done", str(2 * job.number)
-
-
-def die(job: Job):
-    """Kill the worker, as the operating system does when memory is out."""
-    if job.number == 1:
-        os._exit(9)
-    time.sleep(0.2)
-    return "done", "alive"
-
-
-def bug(job: Job):
-    """An error that is not ours."""
-    raise ZeroDivisionError(job.name)
-
 
 JOBS = [Job(f"job {i}", i) for i in range(5)]
 

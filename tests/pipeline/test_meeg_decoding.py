@@ -62,11 +62,12 @@ def test_labels_are_shuffled_within_runs_only():
         ({}, ["meeg.filter"]),
         ({"resample": 50.0}, ["meeg.filter", "meeg.resample"]),
         ({"reference": "average"}, ["meeg.filter", "meeg.reference"]),
+        ({"l_freq": None, "h_freq": None, "reference": "average"}, ["meeg.reference"]),
         ({"find_bad_channels": True}, ["meeg.find_bad_channels", "meeg.filter"]),
     ],
 )
 def test_cleaning_does_what_the_settings_say_in_the_order_of_the_field(eeg: Recording, settings: dict, steps: list[str]):
-    cleaned = clean_meeg(eeg, Signal(l_freq=1.0, h_freq=30.0, **settings))
+    cleaned = clean_meeg(eeg, Signal(**{"l_freq": 1.0, "h_freq": 30.0, **settings}))
     assert [step["step"] for step in cleaned.meta["steps"]] == steps
 
 

@@ -1,0 +1,37 @@
+"""Work for executors in tests: here, because a spawned worker finds only modules on the path, which test files are not."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+
+from neurodecode.errors import DataError
+
+
+@dataclass(frozen=True)
+class Job:
+    """A number to work on."""
+
+    name: str
+    number: int
+
+
+def double(job: Job):
+    """Fail for negative numbers, as a step would."""
+    if job.number < 0:
+        raise DataError(f"{job.number} is negative")
+    return "done", str(2 * job.number)
+
+
+def die(job: Job):
+    """Kill the worker, as the operating system does when memory is out."""
+    if job.number == 1:
+        os._exit(9)
+    time.sleep(0.2)
+    return "done", "alive"
+
+
+def bug(job: Job):
+    """An error that is not ours."""
+    raise ZeroDivisionError(job.name)
