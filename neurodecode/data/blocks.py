@@ -44,7 +44,7 @@ def join_events(events: pd.DataFrame, gap: float, column: str = "trial_type") ->
     n_values = blocks[table.columns.drop(["onset", "duration"]).tolist()].nunique(dropna=False)
     first = table.loc[begins].reset_index(drop=True)
     lasted = blocks["end"].max().to_numpy() - first["onset"]
-    constant = [name for name in n_values if n_values[name].max() <= 1]
+    constant = [name for name in n_values if not (n_values[name] > 1).any()]
     return first[["onset", *constant]].assign(n_events=blocks.size().to_numpy()).pipe(_with_duration, lasted)
 
 

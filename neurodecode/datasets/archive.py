@@ -29,7 +29,7 @@ _CHUNK = 1 << 20
 _REMEDY = "Do not use this archive; report it where it came from"
 _LONGEST = 255  # bytes of one name on the usual file systems
 _OVERHEAD = 2048  # bytes of headers that a member of a tar may have
-_BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, gzip.BadGzipFile, EOFError, ValueError, RuntimeError)
+_BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, RuntimeError)
 _Opened = zipfile.ZipFile | tarfile.TarFile
 
 
@@ -113,7 +113,9 @@ def _opened(source: Path, limit: int) -> Iterator[_Opened]:
             yield stack.enter_context(tarfile.open(fileobj=_Limited(stream, limit), mode="r:"))
     except DataError as error:
         raise FormatError(source, str(error), _REMEDY) from error
-    except _BROKEN as error:
+    except (*_BROKEN, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # of the disk, not of the archive: bz2 and gzip raise OSError without a number
         text = " ".join(str(error).split())[:200]
         what = f"it is no whole tar or zip archive ({type(error).__name__}: {text})"
         raise CorruptFileError(source, what, "Fetch it again, and check that it is an archive") from error

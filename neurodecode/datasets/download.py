@@ -182,6 +182,10 @@ class _Transfer:
             try:
                 self._attempt(url)
                 return
+            except _WrongContentError as error:
+                self._discard()
+                self.wrong = True
+                raise _GiveUpError(str(error)) from error
             except _AgainError as error:
                 idle = 0 if self._size() > before else idle + 1
                 if idle > self._policy.retries:
@@ -221,10 +225,6 @@ class _Transfer:
                 raise _GiveUpError(f"{type(error).__name__}: {_one_line(error)}") from error
             except requests.exceptions.RequestException as error:
                 raise _AgainError(f"the connection broke ({type(error).__name__})") from error
-            except _WrongContentError as error:
-                file.truncate(0)
-                self.wrong = True
-                raise _GiveUpError(str(error)) from error
         if self._size() != self.remote.bytes:
             raise _AgainError(f"it ended after {self._size()} of {self.remote.bytes} bytes")
 

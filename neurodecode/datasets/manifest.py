@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from neurodecode.errors import DataError, FormatError
 
 _MOST_BYTES = 64_000_000  # of a manifest: a hundred thousand files
+_DEEPEST = 20
 _REMEDY = "Correct the manifest; docs/datasets.md lists its fields"
 
 
@@ -149,9 +150,10 @@ def check_names(paths: Sequence[str]) -> None:
     """Raise `DataError` where two paths are one file on some file system, or one is a folder of another."""
     seen: dict[str, str] = {}
     for path in paths:
-        other = seen.setdefault(same_name(path), path)
-        if other is not path:
-            raise DataError(f"the paths {other!r} and {path!r} are the same file on some file systems")
+        key = same_name(path)
+        if key in seen:
+            raise DataError(f"the paths {seen[key]!r} and {path!r} are the same file on some file systems")
+        seen[key] = path
     for path in paths:
         folder = next((str(p) for p in PurePosixPath(path).parents if same_name(str(p)) in seen), None)
         if folder is not None:
@@ -220,16 +222,26 @@ def _text_of(file: Path) -> str:
 
 
 def _values_of(text: str, name: str | Path) -> dict[Any, Any]:
-    """YAML as a mapping; aliases are refused, because a few of them unfold to gigabytes."""
+    """YAML as a mapping."""
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise FormatError(name, f"it holds YAML aliases (*name) in {len(text)} characters", "Write the values out")
+        _check_events(text)
         values = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, TypeError, OverflowError, AttributeError, RecursionError) as error:
         raise FormatError(name, f"it is not YAML ({' '.join(str(error).split())[:200]})", _REMEDY) from error
     if not isinstance(values, dict):
         raise FormatError(name, f"expected a mapping, got {type(values).__name__}", _REMEDY)
     return values
+
+
+def _check_events(text: str) -> None:
+    """Refuse aliases, a few of which unfold to gigabytes, and brackets in brackets, whose cost grows with their square."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent):
+            raise DataError(f"the alias *{event.anchor}: write the values out")
+        if depth > _DEEPEST:
+            raise DataError(f"more than {_DEEPEST} levels inside each other")
 
 
 def _explain(error: ValidationError) -> str:

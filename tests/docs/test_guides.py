@@ -68,6 +68,9 @@ def test_commands_exist(page: str, words: list[str]) -> None:
         return
     name, *arguments = words
     command = typer.main.get_command(app).commands[name]
+    if hasattr(command, "commands"):
+        name, *arguments = arguments
+        command = command.commands[name]
     values = command.make_context(name, list(arguments)).params
     if name == "run" and not values["pipeline"].endswith((".yaml", ".yml")):
         load_config(values["pipeline"], values["set_"] or [])
