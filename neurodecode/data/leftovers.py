@@ -91,7 +91,18 @@ def hidden_sibling(target: Path, kind: Literal["new", "old"]) -> Path:
 
 
 def is_leftover(path: Path) -> bool:
-    """Whether any part of a path is a hidden name of ours, so that what lies there is no output."""
+    """Whether a path is, or lies in, what is being written or was left by a killed process.
+
+    Parameters
+    ----------
+    path : Path
+        Any path.
+
+    Returns
+    -------
+    bool
+        True if any part of it is a hidden name of ours: what lies there is no output.
+    """
     return any(_HIDDEN.fullmatch(part) for part in path.parts)
 
 

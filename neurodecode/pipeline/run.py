@@ -143,8 +143,20 @@ def run_participants(
 
     Parameters
     ----------
-    config, data, out, jobs, executor, on_error, progress
-        As in `run_pipeline`; ``config.input.subjects`` chooses the subjects.
+    config : FMRIDecoding, MEEGDecoding or IEEGQuality
+        Configuration; ``config.input.subjects`` chooses the subjects.
+    data : str or Path
+        BIDS folder.
+    out : str or Path
+        Output folder.
+    jobs : int
+        Units at the same time; the numbers do not depend on it.
+    executor : Executor, optional
+        Any `concurrent.futures.Executor` instead of own processes.
+    on_error : {"abort", "continue"}
+        Stop at the first run that fails, or finish the others.
+    progress : callable, optional
+        Told about stages and units.
 
     Returns
     -------
@@ -165,8 +177,14 @@ def join_participants(config: Config, data: str | Path, out: str | Path, *, prog
 
     Parameters
     ----------
-    config, data, out, progress
-        As in `run_pipeline`.
+    config : FMRIDecoding, MEEGDecoding or IEEGQuality
+        The configuration of the participants.
+    data : str or Path
+        BIDS folder.
+    out : str or Path
+        Output folder of the participants.
+    progress : callable, optional
+        Told about stages and units.
 
     Returns
     -------

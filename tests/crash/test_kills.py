@@ -24,8 +24,6 @@ AGED = 2 * 3600
 @pytest.mark.slow
 def test_twenty_kills_of_a_real_run(real: Callable[..., Path], tmp_path: Path) -> None:
     command = [*COMMAND, "run", "haxby_objects", "--data", str(real("haxby2001")), "--out"]
-    check_kills(command, tmp_path, n=20, at_least=5)
-
     cold = run_command([*command, str(tmp_path / "whole")], tmp_path / "whole.log")
     assert cold.code == 0, cold.errors
     finished = kill_at_random(command, tmp_path, outputs(tmp_path / "whole"), cold.seconds, n=20, seed=0)
@@ -100,7 +98,7 @@ def test_a_folder_that_is_being_replaced_is_never_lost(tmp_path: Path, call: int
     write(out, "old")
     done = subprocess.run([sys.executable, "-c", WRITER, str(out), str(call), side], check=False)
     assert done.returncode == (9 if call <= 4 else 0)
-    assert out.exists() != (call == 1 and side == "after" or call == 2 and side == "before")
+    assert out.exists() != ((call == 1 and side == "after") or (call == 2 and side == "before"))
     sweep(tmp_path)
     assert contents(out) == {"old"} if call == 1 or (call == 2 and side == "before") else {"new"}
     write(out, "newest")
