@@ -150,7 +150,7 @@ def read_marker(root: Path) -> dict[str, Any]:
         raise CorruptFileError(path, "its own seal does not match: it was altered", _REMEDY)
     if header.get("version") != _VERSION:
         raise FormatError(path, f"version {header.get('version')!r}, this neurodecode reads {_VERSION}", "Update neurodecode")
-    if header.get("kind") not in _READERS:
+    if str(header.get("kind")) not in _READERS:
         raise FormatError(path, f"kind {header.get('kind')!r} is unknown: {suggest(str(header.get('kind')), _READERS)}", _REMEDY)
     return header
 

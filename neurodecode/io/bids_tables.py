@@ -133,6 +133,8 @@ def _confounds_of_recording(recording: Recording, root: str | Path | None) -> Pa
         )
     if root is None:
         raise DataError(f"root is missing: the table of this recording is {name}, relative to the root of its data set")
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise FormatError(name, "the table of confounds of this recording lies outside of its data set", "Give the table itself")
     homes = [Path(root), *([raw] if (raw := raw_root(Path(root))) else [])]
     return existing_file(next((home / name for home in homes if (home / name).is_file()), homes[0] / name))
 

@@ -54,7 +54,8 @@ def _fields(path: Path) -> dict[str, Any]:
 
 def _count(path: Path, name: str, value: Any) -> int:
     """A whole number of at least zero."""
-    number = float(np.ravel(value)[0]) if np.size(value) == 1 else math.nan
-    if not (number >= 0 and number == int(number)):
+    plain = np.ravel(value)
+    number = float(plain[0]) if plain.size == 1 and plain.dtype.kind in "biuf" else math.nan
+    if not (number >= 0 and number.is_integer()):
         raise CorruptFileError(path, f"{name} is {value!r:.60}, expected a count", _REMEDY)
     return int(number)

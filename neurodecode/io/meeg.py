@@ -17,8 +17,9 @@ from neurodecode.io.bids_tables import applicable, events_path, read_events, rea
 from neurodecode.io.electrodes import place_electrodes
 from neurodecode.io.guard import AGAIN
 from neurodecode.io.meeg_lengths import check_fdt, check_length
-from neurodecode.io.meeg_open import READERS, defaults, files_of, finished, must_preload, open_mne, sources
+from neurodecode.io.meeg_open import READERS, check_before, defaults, files_of, finished, must_preload, open_mne, sources
 from neurodecode.io.mne_calls import mne_reading
+from neurodecode.io.outside import check_parts
 from neurodecode.io.sniff import header_beside, sniff, unsupported
 
 _ENTITIES = {"sub": "subject", "ses": "session", "task": "task", "run": "run", "acq": "acquisition"}
@@ -61,9 +62,11 @@ def read_meeg(path: str | Path, *, strict: bool = True, **options: Any) -> Recor
     if kind not in READERS or header_beside(file):
         raise unsupported(file, kind)
     with mne_reading(file, strict=strict) as notes:
+        check_before(file, kind)
         if strict:
             check_length(file, kind, options)
         obj = open_mne(file, kind, options)
+        check_parts(file, obj)
         if strict and kind == "eeglab":
             check_fdt(file, obj)
     files = files_of(obj, file, kind, options)
@@ -143,10 +146,12 @@ def _read_with_mne_bids(file: BidsFile, *, strict: bool, options: dict[str, Any]
         raise unsupported(file.path, kind)
     given = {**defaults(file.path, kind), **options}
     with mne_reading(file.path, strict=strict) as notes:
+        check_before(file.path, kind)
         if strict:
             check_length(file.path, kind, options)
         bids_path = mne_bids.get_bids_path_from_fname(file.path, check=False).update(root=file.root, datatype=file.datatype)
         raw = mne_bids.read_raw_bids(bids_path, extra_params=given, verbose="warning")
+        check_parts(file.path, raw)
         if must_preload(file.path, kind):
             raw.load_data(verbose="warning")
         if strict and kind == "eeglab":

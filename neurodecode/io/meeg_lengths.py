@@ -17,6 +17,7 @@ from neurodecode.errors import CorruptFileError
 from neurodecode.io.eeglab_counts import check_counts
 from neurodecode.io.fif_structure import check_fif
 from neurodecode.io.mat_structure import check_mat
+from neurodecode.io.outside import check_name
 
 _AGAIN = "Copy or download it again and compare its checksum; read_meeg(..., strict=False) reads what is there"
 _BRAINVISION_BYTES = {"INT_16": 2, "UINT_16": 2, "INT_32": 4, "IEEE_FLOAT_32": 4, "IEEE_FLOAT_64": 8}
@@ -118,6 +119,14 @@ def _check_markers(path: Path, markers: Path, n_times: int) -> None:
     last = max((int(row[2]) for row in rows), default=0)
     if last > n_times:
         raise _wrong(path, f"{markers.name} has a marker at sample {last}, the data end after {n_times} samples")
+
+
+def check_brainvision_names(path: Path) -> None:
+    """Raise `FormatError` if a BrainVision header names its data or markers by a path."""
+    fields = _brainvision_fields(path)
+    for key in ("datafile", "markerfile"):
+        if fields.get(key):
+            check_name(path, fields[key].replace("$b", path.stem))
 
 
 def brainvision_files(path: Path) -> list[Path]:

@@ -15,8 +15,9 @@ from neurodecode.data.hashing import sha256_file
 from neurodecode.data.validate import require
 from neurodecode.errors import FormatError
 from neurodecode.io.checksums import check_known
-from neurodecode.io.meeg_lengths import brainvision_files, cnt_names, has_mixed_rates
+from neurodecode.io.meeg_lengths import brainvision_files, check_brainvision_names, cnt_names, has_mixed_rates
 from neurodecode.io.mne_calls import check_options, consistent, guarded, mne_reading
+from neurodecode.io.outside import check_links
 
 READERS = {
     "fif": ("read_raw_fif", (".fif", ".fif.gz")),
@@ -76,6 +77,14 @@ def open_mne(file: Path, kind: str, options: Mapping[str, Any]) -> Any:
     if kind not in _ALONE:
         raise FormatError(file, f"its content is {kind}, its name does not end in {' or '.join(endings)}", "Rename all its files")
     return _call_renamed(file, endings, lambda link: _call(mne, reader, link, kind, given))
+
+
+def check_before(file: Path, kind: str) -> None:
+    """Refuse a file that names files outside of its folder, before MNE opens them."""
+    if kind == "brainvision":
+        check_brainvision_names(file)
+    elif kind in ("eeglab", "snirf"):
+        check_links(file)
 
 
 def _call(mne: Any, reader: Any, file: Path, kind: str, given: Mapping[str, Any]) -> Any:

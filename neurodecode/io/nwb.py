@@ -19,6 +19,7 @@ from neurodecode.io.guard import AGAIN, existing_file, reading
 from neurodecode.io.hdf5_structure import check_stored
 from neurodecode.io.mne_calls import consistent
 from neurodecode.io.nwb_tables import column_values, electrode_table, interval_events, invalid_times, text_of
+from neurodecode.io.outside import check_links
 
 _VOLTS = {"volts": 1.0, "volt": 1.0, "V": 1.0, "millivolts": 1e-3, "mV": 1e-3, "microvolts": 1e-6, "uV": 1e-6, "µV": 1e-6}
 _METERS = {"um": 1e-6, "mm": 1e-3, "m": 1.0}
@@ -153,6 +154,8 @@ def _opened(path: str | Path, *, check: bool = True) -> Iterator[Any]:
     """The open HDF5 file, with its structure checked; what fails inside the block names the file."""
     h5py = require("h5py", "reading NWB files", "meeg")
     place = existing_file(path)
+    if check:
+        check_links(place)
     try:
         with reading(place, "it is no readable NWB file"), h5py.File(place, "r") as file:
             if "nwb_version" not in file.attrs:

@@ -223,7 +223,7 @@ def _folder_kind(folder: Path) -> str:
 def _is_ours(marker: Path) -> bool:
     try:
         header = json.loads(marker.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return True  # only `load` can say what is wrong with a damaged marker
     return isinstance(header, dict) and header.get("format") == "neurodecode"
 

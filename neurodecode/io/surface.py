@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from neurodecode.io.bids_names import parse_name
 from neurodecode.io.fmri_meta import bold_meta, sidecar_beside, space_name
 from neurodecode.io.guard import AGAIN, existing_file, reading
 from neurodecode.io.image_file import ImageFile, check_real, locate, open_image
+from neurodecode.io.outside import check_name
 from neurodecode.io.timing import Stated, timing
 
 _SERIES_ONLY = "Only time series (func.gii) can be a Recording; labels and shapes are maps"
@@ -85,13 +87,25 @@ def _read_surface(path: Path) -> _Surface:
     file = existing_file(path)
     gifti = require("nibabel", "reading GIFTI", "fmri").gifti
     with reading(file, "it is no GIFTI file that nibabel can read"):
-        image = gifti.GiftiImage.from_filename(file)
+        image = _parsed(gifti, file)
+        for name in filter(None, (array.ext_fname for array in image.darrays)):
+            check_name(file, name)
         arrays = [(array.intent, np.asarray(array.data)) for array in image.darrays]
         step = [str(array.meta["TimeStep"]) for array in image.darrays if "TimeStep" in array.meta][:1]
     if not arrays:
         raise FormatError(file, "it holds no data array", _SERIES_ONLY)
     structure = str(image.meta.get("AnatomicalStructurePrimary", ""))
     return _Surface(_hemisphere(file, structure), _series(file, arrays), _time_step(file, step[0] if step else "0"))
+
+
+def _parsed(gifti: Any, file: Path) -> Any:
+    """The image of a GIFTI file that holds as many arrays as it states, of which nibabel would only warn."""
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message="Actual # of data arrays")
+            return gifti.GiftiImage.from_filename(file)
+    except UserWarning as error:
+        raise CorruptFileError(file, str(error).rstrip("."), AGAIN) from error
 
 
 def _series(path: Path, arrays: list[tuple[int, NDArray[Any]]]) -> NDArray[np.float32]:

@@ -51,7 +51,7 @@ def load_config(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Conf
     for override in overrides:
         _set(values, override)
     kind = values.get("pipeline")
-    if kind not in MODELS:
+    if not isinstance(kind, str) or kind not in MODELS:
         raise ConfigError(f"{path.name}: pipeline: {kind!r} is unknown: {suggest(str(kind), MODELS)}")
     try:
         config: Config = MODELS[kind](**values)
@@ -75,7 +75,7 @@ def _find(name_or_path: str | Path) -> Path:
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
         raise ConfigError(f"{path}: not readable as YAML ({' '.join(str(error).split())})") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: expected a mapping of settings, got {type(values).__name__}")
@@ -88,7 +88,7 @@ def _set(values: dict[str, Any], override: str) -> None:
         raise ConfigError(f"--set {override!r} must have the form key=value, e.g. decode.n_permutations=999")
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"--set {override!r}: the value is not YAML ({' '.join(str(error).split())})") from error
     *levels, last = key.split(".")
     inner = values

@@ -91,7 +91,8 @@ class Worker:
         self._process = self._context.Process(target=_serve, args=(theirs, self._prepare), daemon=True)
         self._process.start()
         theirs.close()
-        assert self._pipe.poll(120) and self._pipe.recv() == "ready", "the process that reads did not start"
+        assert self._pipe.poll(120), "the process that reads did not start"
+        assert self._pipe.recv() == "ready"
 
     def stop(self) -> None:
         """End the process."""

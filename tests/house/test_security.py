@@ -15,6 +15,12 @@ FORBIDDEN = {
     "__import__": "importlib with a name that is written in the source",
     "os.system": "subprocess.run with a list",
     "os.popen": "subprocess.run with a list",
+    "subprocess.getoutput": "subprocess.run with a list",
+    "subprocess.getstatusoutput": "subprocess.run with a list",
+    "tempfile.mktemp": "tempfile.mkstemp, or a name of its own in the target's folder",
+    "mktemp": "tempfile.mkstemp, or a name of its own in the target's folder",
+    "yaml.unsafe_load_all": "yaml.safe_load_all",
+    "yaml.load_all": "yaml.safe_load_all",
     "yaml.load": "yaml.safe_load",
     "yaml.full_load": "yaml.safe_load",
     "yaml.unsafe_load": "yaml.safe_load",
@@ -47,6 +53,8 @@ def _call_faults(call: ast.Call) -> list[str]:
     for keyword in ("allow_pickle", "shell", "trust_remote_code"):
         if keyword in given and not (isinstance(given[keyword], ast.Constant) and given[keyword].value is False):  # type: ignore[attr-defined]
             faults.append(f"{name}({keyword}=...)")
+    if name.startswith("subprocess.") and call.args and isinstance(call.args[0], (ast.JoinedStr, ast.Constant)):
+        faults.append(f"{name} with a text: use a list")
     if name == "torch.load" and ast.unparse(given.get("weights_only", ast.Constant(None))) != "True":
         faults.append("torch.load without weights_only=True")
     if name in ("np.load", "numpy.load") and "allow_pickle" not in given:
@@ -78,6 +86,10 @@ def test_the_package_executes_nothing_from_files() -> None:
         "torch.load(path, weights_only=False)",
         "subprocess.run(command, shell=True)",
         "os.system(command)",
+        "subprocess.run('git status')",
+        "subprocess.Popen(f'git {command}')",
+        "subprocess.getoutput(command)",
+        "tempfile.mktemp()",
         "archive.extractall(folder)",
         "AutoModel.from_pretrained(name, trust_remote_code=True)",
         "import xml.etree.ElementTree as ET",
