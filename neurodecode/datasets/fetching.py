@@ -70,6 +70,10 @@ def fetch(
         Show a bar on stderr.
     announce : callable, optional
         Told licence, access, citation and size before the first byte; by default they go to stderr.
+    _policy : Policy, optional
+        Retries, waits and time-outs; for tests.
+    _endpoint : str
+        Interface of the archive; for tests.
 
     Returns
     -------

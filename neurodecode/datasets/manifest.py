@@ -71,8 +71,8 @@ class File(Part):
 
     path: RelativePath = Field(description="below the root of the data set")
     url: tuple[Address, ...] = Field(min_length=1, description="tried in this order")
-    bytes: Size
-    sha256: Sha256
+    bytes: Size = Field(description="size of the file")
+    sha256: Sha256 = Field(description="hash in hexadecimal digits")
     role: Text | None = Field(None, description="what the reader needs it for: betas, mask, events, stimuli, ...")
     subject: Text | None = Field(None, description="label without 'sub-'; none where every subject needs it")
 
@@ -80,9 +80,9 @@ class File(Part):
 class Source(Part):
     """A version of a data set of an archive, which lists its files itself."""
 
-    kind: Literal["openneuro"]
-    dataset: str = Field(pattern=r"^ds\d{6}$")
-    tag: str = Field(pattern=r"^\d+\.\d+\.\d+$")
+    kind: Literal["openneuro"] = Field(description="the archive")
+    dataset: str = Field(pattern=r"^ds\d{6}$", description="accession number")
+    tag: str = Field(pattern=r"^\d+\.\d+\.\d+$", description="version")
 
 
 class Expect(Part):
@@ -92,22 +92,22 @@ class Expect(Part):
     sfreq: float | None = Field(None, gt=0, allow_inf_nan=False, description="Hz; 1 / TR for fMRI")
     n_events: dict[str, Size] = Field({}, description="of each trial_type in a run")
     channel_kinds: dict[str, Size] = Field({}, description="channels of each kind")
-    n_samples_per_subject: Count | None = None
+    n_samples_per_subject: Count | None = Field(None, description="rows of the responses of a subject")
 
 
 class Split(Part):
     """Ids that a split holds, in a file of its own."""
 
-    ids_file: RelativePath
-    sha256: Sha256
+    ids_file: RelativePath = Field(description="table of ids, beside the manifest")
+    sha256: Sha256 = Field(description="hash of that table")
 
 
 class KnownIssue(Part):
     """Something that is wrong with the data or with what is known about them."""
 
     files: Text = Field(description="pattern of the files, e.g. sub-5/func/*")
-    text: Text
-    handling: Text
+    text: Text = Field(description="what is wrong")
+    handling: Text = Field(description="what the package or the user does about it")
     waives: tuple[Literal["shape", "sfreq", "n_events", "channel_kinds", "n_samples_per_subject"], ...] = Field(
         (), description="what of expect is not checked for these files"
     )
@@ -117,21 +117,21 @@ class Manifest(Part):
     """A public data set: terms, files and what they must hold."""
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="name of the file of the manifest")
-    title: Text
+    title: Text = Field(description="for people")
     version: Annotated[Text, AfterValidator(_fixed_version)] = Field(description="fixed, never 'latest'")
     licence: Text = Field(description="SPDX, or text and link")
-    access: Literal["open", "registration", "dua"]
-    citation: Text
-    doi: str | None = Field(None, pattern=r"^10\.\S+$")
-    modality: Literal["fmri", "meg", "eeg", "ieeg", "calcium", "spikes", "image", "text"]
-    species: Text
-    n_subjects: Count
+    access: Literal["open", "registration", "dua"] = Field(description="who may fetch it; dua is a data use agreement")
+    citation: Text = Field(description="what to cite")
+    doi: str | None = Field(None, pattern=r"^10\.\S+$", description="without https://doi.org/")
+    modality: Literal["fmri", "meg", "eeg", "ieeg", "calcium", "spikes", "image", "text"] = Field(description="of the recordings")
+    species: Text = Field(description="human, mouse, ...")
+    n_subjects: Count = Field(description="people or animals")
     size_bytes: Size | None = Field(None, description="of all files; may be left out where the source tells it")
-    files: tuple[File, ...] = ()
-    source: Source | None = None
-    expect: Expect = Expect()
-    splits: dict[str, Split] = {}
-    known_issues: tuple[KnownIssue, ...] = ()
+    files: tuple[File, ...] = Field((), description="every file, or else a source")
+    source: Source | None = Field(None, description="where the files are listed, or else files")
+    expect: Expect = Field(Expect(), description="checked on every load")
+    splits: dict[str, Split] = Field({}, description="fixed ids by name, e.g. test")
+    known_issues: tuple[KnownIssue, ...] = Field((), description="shown by info")
 
     @model_validator(mode="after")
     def _files_or_source(self) -> Manifest:

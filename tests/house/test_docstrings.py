@@ -68,7 +68,7 @@ def _exported_from(module: ModuleType) -> Iterator[str]:
 
 def names_every_parameter(place: str) -> bool:
     """Whether this object is public enough to document each parameter."""
-    return place.startswith(STRICT) or any(place == name or place.startswith(f"{name}.") for name in exported())
+    return any(place == name or place.startswith(f"{name}.") for name in (*STRICT, *exported()))
 
 
 def faults(target: Any, strict: bool = True) -> list[str]:

@@ -159,3 +159,18 @@ def test_method_can_be_asked_for(rng: np.random.Generator) -> None:
         fmri.responses(run, beta_options={"hrf": "spm"})
     with pytest.raises(DataError, match="method='mean' is unknown"):
         fmri.responses(run, method="mean")  # type: ignore[arg-type]
+
+
+def test_pictures_of_a_block_are_joined(run: Recording) -> None:
+    pictures = event_table([0, 2, 4, 40, 42], 0.5, ["face"]).assign(trial_type=["face"] * 3 + ["house"] * 2)
+    joined = fmri.join_blocks(run.replace(events=pictures), gap=4.0)
+    assert joined.events[["onset", "duration", "trial_type", "n_events"]].values.tolist() == [
+        [0.0, 4.5, "face", 3],
+        [40.0, 2.5, "house", 2],
+    ]
+    assert joined.meta["steps"][-1]["n_blocks"] == 2
+    assert joined.data is run.data
+    with pytest.raises(DataError, match=r"gap must be 0 s or more, got -1\.0"):
+        fmri.join_blocks(run, gap=-1.0)
+    with pytest.raises(DataError, match="'eeg'"):
+        fmri.join_blocks(run.replace(meta={"modality": "eeg"}))
