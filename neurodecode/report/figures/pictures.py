@@ -40,9 +40,9 @@ def reconstructions(result: Any, most: int = 4) -> Figure:
     one = min((_WIDTH - _LEFT) / sum(widths) * 0.95, 1.2)  # in, an image
     height = _TOP + 2.06 * one * result.images.shape[1] / result.images.shape[2] + _BOTTOM
     figure = new_figure(_WIDTH, height, layout=None)
-    place = {"left": _LEFT / _WIDTH, "right": (_LEFT + one * sum(widths) / 0.95) / _WIDTH}
-    place |= {"top": 1 - _TOP / height, "bottom": _BOTTOM / height}
-    grid = figure.add_gridspec(2, len(widths), width_ratios=widths, wspace=0.06, hspace=0.06, **place)
+    margins = {"left": _LEFT / _WIDTH, "right": (_LEFT + one * sum(widths) / 0.95) / _WIDTH}
+    margins |= {"top": 1 - _TOP / height, "bottom": _BOTTOM / height}
+    grid = figure.add_gridspec(2, len(widths), width_ratios=widths, wspace=0.06, hspace=0.06, **margins)
     column = 0
     for name, rows in groups.items():
         for place, row in enumerate(rows):
