@@ -72,6 +72,10 @@ def read_events(file: BidsFile | str | Path) -> pd.DataFrame:
         If onset is missing, or not a number of seconds in every row.
     CorruptFileError
         If the table cannot be read.
+
+    Notes
+    -----
+    Nothing states the number of rows: rows missing at the end, or a last value cut short, are found by a known sha256 only.
     """
     path = events_path(file)
     return pd.DataFrame(_NO_EVENTS) if path is None else _checked_events(path, read_tsv(path, _TEXT_COLUMNS))
@@ -109,6 +113,10 @@ def read_confounds(source: BidsFile | Recording | str | Path, root: str | Path |
         If there is no such table.
     DataError
         If a recording knows of no table, or `root` is missing.
+
+    Notes
+    -----
+    A table alone states no number of rows; `read_bids` compares it with the volumes of the run.
     """
     path = _confounds_of_recording(source, root) if isinstance(source, Recording) else confounds_path(source)
     if path is None:

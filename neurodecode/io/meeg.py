@@ -56,6 +56,11 @@ def read_meeg(path: str | Path, *, strict: bool = True, **options: Any) -> Recor
         If the file is damaged, a part is missing, or header and length contradict each other.
     DataError
         If an option does not exist for this format.
+
+    Notes
+    -----
+    No reader can see changed samples, a BrainVision file cut at a whole sample without ``DataPoints``, markers cut at the end of
+    a line, or another type of the only data buffer of a FIF file; a known sha256 finds them (see ``docs/damage.md``).
     """
     file = Path(path)
     kind = sniff(file)

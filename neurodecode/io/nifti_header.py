@@ -71,8 +71,6 @@ def _place(size: int) -> tuple[int, int]:
 
 def _check_extensions(path: Path, file: Any, first: int, offset: float, order: str) -> None:
     """The voxels begin after the header, and the extensions between the two fill no more than that room."""
-    if offset == 0:
-        return  # "not set": nibabel takes the first byte after the header
     if not (offset >= first and float(offset).is_integer()):
         raise CorruptFileError(path, f"its voxels begin at byte {offset:g}, within its header of {first} bytes", AGAIN)
     file.seek(first - 4)

@@ -46,6 +46,11 @@ def read_nwb(path: str | Path, **options: Any) -> Recording | SpikeTrains:
         If it holds both, several series, or neither; the message names the function to call.
     CorruptFileError
         If the file is damaged.
+
+    Notes
+    -----
+    No reader can see changed values where the writer left out fletcher32, or missing chunks, which HDF5 fills; a known sha256
+    finds them (see ``docs/damage.md``).
     """
     with _opened(path) as file:
         series, units = sorted(_series(file)), "units" in file

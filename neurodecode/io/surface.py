@@ -62,6 +62,11 @@ def read_gifti(
         If it is no time series, nothing states the repetition time, or the two hemispheres differ in length.
     DataError
         If both files are of the same hemisphere.
+
+    Notes
+    -----
+    No reader can see changed values of arrays that are not compressed, or a wrong byte order; a known sha256 finds them (see
+    ``docs/damage.md``).
     """
     paths = [Path(path)] if isinstance(path, (str, Path)) else [Path(p) for p in path]
     surfaces = [_read_surface(p) for p in paths]
@@ -194,6 +199,10 @@ def read_cifti(
         If the file is damaged or truncated.
     FormatError
         If it is no CIFTI time series.
+
+    Notes
+    -----
+    No reader can see changed values; a known sha256 finds them (see ``docs/damage.md``).
     """
     image = open_image(path)
     if not type(image).__name__.startswith("Cifti"):

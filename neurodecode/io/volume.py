@@ -78,6 +78,11 @@ def read_nifti(
         If it is a single volume, or nothing states the repetition time.
     DataError
         If the mask does not fit.
+
+    Notes
+    -----
+    No reader can see changed voxels of an uncompressed file, axes swapped, or another type of the same width; a known sha256
+    finds them (see ``docs/damage.md``).
     """
     image = _open_volume(path)
     file = locate(image)
