@@ -66,9 +66,18 @@ def read_table(path: Path, types: dict[str, str]) -> pd.DataFrame:
     -------
     DataFrame
         Every column in the type it had.
+
+    Raises
+    ------
+    ValueError
+        If the file has another number of columns.
     """
     if not types:  # a table without columns is one line end for the header and one for each row
         return pd.DataFrame(index=pd.RangeIndex(len(path.read_bytes()) - 1))
+    with open(path, encoding="utf-8", newline="") as file:
+        n_columns = max(1, len(next(csv.reader(file, delimiter="\t"), [])))
+    if n_columns != len(types):
+        raise ValueError(f"{path.name} has {n_columns} columns, expected the {len(types)} columns {list(types)}")
     options: dict[str, Any] = {"keep_default_na": False, "na_values": ["n/a"], "skip_blank_lines": False, "index_col": False}
     raw = pd.read_csv(path, sep="\t", dtype=str, header=0, names=list(types), **options)
     return pd.DataFrame({name: _TYPED[kind](raw[name]) for name, kind in types.items()})

@@ -227,7 +227,9 @@ def _checked_events(path: Path, events: pd.DataFrame) -> pd.DataFrame:
         raise FormatError(path, f"it has no column 'onset', its columns are {list(map(str, events.columns))}", remedy)
     for name in ("onset", "duration"):
         if name in events and events[name].dtype.kind not in "iuf" and len(events):
-            odd = next(value for value in events[name] if not _is_number(value))
+            odd = next(
+                (value for value in events[name] if not _is_number(value)), events[name].iloc[0]
+            )  # the text "nan" is no n/a
             raise FormatError(path, f"column {name!r} must hold seconds, found {odd!r}", "Write numbers, or n/a for no duration")
     missing = np.flatnonzero(events["onset"].isna())
     if missing.size:

@@ -100,6 +100,13 @@ def test_tables(suffix: str, read: Any, n: int, folder: Path) -> None:
     examples(n, tables(), check)
 
 
+def test_the_text_nan_is_no_onset(folder: Path) -> None:
+    path = folder / "sub-01" / "eeg" / f"{STEM}_events.tsv"
+    path.write_text("onset\nnan")
+    with pytest.raises(FormatError, match="onset"):
+        read_events(path)
+
+
 @pytest.mark.parametrize("n", FIGURES)
 def test_configurations(n: int, tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
