@@ -86,6 +86,8 @@ def _next_commands(root: Path, summary: BidsSummary) -> list[str]:
         elif datatype in _GENERIC:
             options = f"--set input.tasks=[{task}]" + (_image_options(summary) if datatype == "func" else "")
             commands.append(f"neurodecode run {_GENERIC[datatype]} --data {root} --out OUT {options}")
+    if summary.recordings.empty and any(d.name == "fmriprep" and d.n_recordings for d in summary.derivatives):
+        commands.append(f"neurodecode run fmri_decoding --data {root} --out OUT{_image_options(summary)}")
     return commands
 
 

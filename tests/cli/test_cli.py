@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from bids_trees import write_fmriprep, write_raw
+from bids_trees import write_description, write_fmriprep, write_raw
 
 from neurodecode.data import Recording, save
 
@@ -75,6 +75,13 @@ def test_info_names_the_space_where_fmriprep_left_several(tmp_path: Path):
     shown = neurodecode("info", root).stdout
     assert "neurodecode run fmri_decoding" in shown
     assert "--set input.space=" in shown
+
+
+def test_info_of_derivatives_without_raw_recordings_names_a_command(tmp_path: Path):
+    root = write_description(tmp_path / "data").parent
+    write_fmriprep(root / "derivatives" / "fmriprep")
+    shown = neurodecode("info", root).stdout
+    assert f"neurodecode run fmri_decoding --data {root} --out OUT --set input.space=" in shown
 
 
 def test_wrong_pipeline_key_path_and_value_are_one_line(tmp_path: Path):
