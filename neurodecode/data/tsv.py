@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from neurodecode.errors import DataError
+from neurodecode.errors import CorruptFileError, DataError
 
 
 def write_table(path: Path, table: pd.DataFrame) -> dict[str, str]:
@@ -69,7 +69,7 @@ def read_table(path: Path, types: dict[str, str]) -> pd.DataFrame:
 
     Raises
     ------
-    ValueError
+    CorruptFileError
         If the file has another number of columns.
     """
     if not types:  # a table without columns is one line end for the header and one for each row
@@ -77,7 +77,7 @@ def read_table(path: Path, types: dict[str, str]) -> pd.DataFrame:
     with open(path, encoding="utf-8", newline="") as file:
         n_columns = max(1, len(next(csv.reader(file, delimiter="\t"), [])))
     if n_columns != len(types):
-        raise ValueError(f"{path.name} has {n_columns} columns, expected the {len(types)} columns {list(types)}")
+        raise CorruptFileError(path, f"it has {n_columns} columns, expected {len(types)}: {list(types)}", "Write it again")
     options: dict[str, Any] = {"keep_default_na": False, "na_values": ["n/a"], "skip_blank_lines": False, "index_col": False}
     raw = pd.read_csv(path, sep="\t", dtype=str, header=0, names=list(types), **options)
     return pd.DataFrame({name: _TYPED[kind](raw[name]) for name, kind in types.items()})
