@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from neurodecode.errors import DataError
 
@@ -35,3 +36,24 @@ def die(job: Job):
 def bug(job: Job):
     """An error that is not ours."""
     raise ZeroDivisionError(job.name)
+
+
+@dataclass(frozen=True)
+class CountedJob:
+    """What one item does, and where it counts how often it was begun."""
+
+    name: str
+    folder: str
+    dies: int = 0
+
+
+def count_or_die(job: CountedJob) -> tuple[str, str]:
+    """Count, and kill the worker as often as told."""
+    path = Path(job.folder) / job.name
+    with open(path, "a") as file:
+        file.write("x")
+    if path.stat().st_size <= job.dies:
+        time.sleep(0.2)  # the other workers are busy by now
+        os._exit(9)
+    time.sleep(0.05)
+    return "done", "computed"

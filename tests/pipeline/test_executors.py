@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import time
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from crash.injectors import outputs
+from worker_jobs import CountedJob, count_or_die
 
 from neurodecode.errors import ConfigError, MissingDependencyError
 from neurodecode.pipeline import load_config, run_pipeline
@@ -26,35 +24,14 @@ from neurodecode.pipeline.executors import (
 )
 
 
-@dataclass(frozen=True)
-class Job:
-    """What one item does, and where it counts how often it was begun."""
-
-    name: str
-    folder: str
-    dies: int = 0
-
-
-def work(job: Job) -> tuple[str, str]:
-    """Count, and kill the worker as often as told."""
-    path = Path(job.folder) / job.name
-    with open(path, "a") as file:
-        file.write("x")
-    if path.stat().st_size <= job.dies:
-        time.sleep(0.2)  # the other workers are busy by now
-        os._exit(9)
-    time.sleep(0.05)
-    return "done", "computed"
-
-
 def begun(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
 
 
 def test_only_the_item_that_kills_its_worker_is_failed(tmp_path: Path) -> None:
-    jobs = [Job(f"{i}", str(tmp_path), dies=9 if i == 2 else 0) for i in range(7)]
+    jobs = [CountedJob(f"{i}", str(tmp_path), dies=9 if i == 2 else 0) for i in range(7)]
     with make_executor(2) as pool:
-        statuses = map_items(work, jobs, executor=pool, on_error="continue")
+        statuses = map_items(count_or_die, jobs, executor=pool, on_error="continue")
     assert [s.state for s in statuses] == ["done", "done", "failed", "done", "done", "done", "done"]
     assert "max_memory" in statuses[2].reason
     assert isinstance(statuses[2].error, BrokenExecutor)
@@ -64,15 +41,17 @@ def test_only_the_item_that_kills_its_worker_is_failed(tmp_path: Path) -> None:
 
 def test_an_item_that_lost_its_worker_by_chance_is_done(tmp_path: Path) -> None:
     with make_executor(2) as pool:
-        statuses = map_items(work, [Job("a", str(tmp_path), dies=1), Job("b", str(tmp_path))], executor=pool)
+        statuses = map_items(
+            count_or_die, [CountedJob("a", str(tmp_path), dies=1), CountedJob("b", str(tmp_path))], executor=pool
+        )
     assert [s.state for s in statuses] == ["done", "done"]
     assert begun(tmp_path)["a"] == 2
 
 
 def test_the_rest_is_dropped_when_the_first_failure_ends_the_run(tmp_path: Path) -> None:
-    jobs = [Job("0", str(tmp_path), dies=9), *(Job(f"{i}", str(tmp_path)) for i in range(1, 9))]
+    jobs = [CountedJob("0", str(tmp_path), dies=9), *(CountedJob(f"{i}", str(tmp_path)) for i in range(1, 9))]
     with make_executor(1, "processes") as pool:
-        statuses = map_items(work, jobs, executor=pool, on_error="abort")
+        statuses = map_items(count_or_die, jobs, executor=pool, on_error="abort")
     assert [s.state for s in statuses] == ["failed"]
     assert list(begun(tmp_path)) == ["0"]
 
@@ -83,7 +62,7 @@ def broken_step(job: Job) -> tuple[str, str]:
 
 
 def test_a_step_that_lost_its_own_processes_is_failed(tmp_path: Path) -> None:
-    statuses = map_items(broken_step, [Job("a", str(tmp_path))], executor=SerialExecutor(), on_error="continue")
+    statuses = map_items(broken_step, [CountedJob("a", str(tmp_path))], executor=SerialExecutor(), on_error="continue")
     assert [s.state for s in statuses] == ["failed"]
     assert "fewer jobs" in statuses[0].reason
 
