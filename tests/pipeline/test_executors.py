@@ -56,7 +56,7 @@ def test_the_rest_is_dropped_when_the_first_failure_ends_the_run(tmp_path: Path)
     assert list(begun(tmp_path)) == ["0"]
 
 
-def broken_step(job: Job) -> tuple[str, str]:
+def broken_step(job: CountedJob) -> tuple[str, str]:
     """A step whose own processes died."""
     raise BrokenExecutor(job.name)
 
