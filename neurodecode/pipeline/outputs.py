@@ -70,8 +70,9 @@ def _remove_older(out: Path) -> None:
     """
     if not (out / PROVENANCE).is_file():
         return
+    written = read_provenance(out)["outputs"]
     for name in _TOP_FILES:
-        if name in read_provenance(out)["outputs"] and name not in _DESCRIPTION:
+        if name in written and name not in _DESCRIPTION:
             (out / name).unlink(missing_ok=True)
     (out / PROVENANCE).unlink()
 

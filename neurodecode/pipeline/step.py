@@ -19,6 +19,7 @@ from neurodecode.pipeline.execute import State
 from neurodecode.pipeline.versions import versions
 
 PROVENANCE = "provenance.json"
+_UNCHANGED = "outputs are there and verified, inputs and settings unchanged"
 
 
 class Step(NamedTuple):
@@ -71,7 +72,7 @@ def run_item(item: Item) -> tuple[State, str]:
 
     reason = cached(item.output, lambda output: why_run(output, recipe), compute, PROVENANCE)
     if reason is None:
-        return "skipped", "outputs are there and verified, inputs and settings unchanged"
+        return "skipped", _UNCHANGED
     return "done", reason
 
 
@@ -98,7 +99,7 @@ def check_item(item: Item) -> tuple[State, str]:
     reason = why_run_item(item)
     if reason is not None:
         raise NeurodecodeError(f"not finished ({reason}): run the participant level first")
-    return "skipped", "outputs are there and verified, inputs and settings unchanged"
+    return "skipped", _UNCHANGED
 
 
 def why_run_item(item: Item) -> str | None:

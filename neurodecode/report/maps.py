@@ -16,6 +16,7 @@ from neurodecode.data.atomic import atomic_folder, remove_folder, write_text
 from neurodecode.data.convert_nifti import to_gifti, to_nifti
 from neurodecode.data.tables import cut_rows
 from neurodecode.errors import DataError, MissingDependencyError
+from neurodecode.io.bids_names import format_name
 from neurodecode.report import figures
 from neurodecode.report.contents import RunContents
 from neurodecode.report.figures.space import is_template, sensor_info
@@ -275,14 +276,13 @@ def _images(brain_map: BrainMap) -> Iterator[tuple[str | None, Any, str]]:
 
 
 def _bids_name(entities: dict[str, str], brain_map: BrainMap, desc: str, hemisphere: str | None) -> str:
-    """Entities in the order of BIDS."""
+    """Name of a map without its extension, every label cut down to what BIDS allows."""
     space = _alphanumeric(str(brain_map.space.get("name", "")))
     pairs = {
         "sub": entities.get("subject"), "ses": entities.get("session"), "task": entities.get("task"), "run": entities.get("run"),
-        "hemi": hemisphere, "space": None if space in ("", "native") else space,
-        "label": brain_map.label and _alphanumeric(brain_map.label), "desc": desc,
+        "hemi": hemisphere, "space": None if space in ("", "native") else space, "label": brain_map.label, "desc": desc,
     }  # fmt: skip
-    return "_".join(f"{key}-{_alphanumeric(str(value))}" for key, value in pairs.items() if value) + "_map"
+    return format_name({key: _alphanumeric(str(value)) for key, value in pairs.items() if value}, "map", "")
 
 
 def _unused(stem: str, suffix: str, written: list[str]) -> str:
