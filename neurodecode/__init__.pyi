@@ -1,8 +1,11 @@
+from . import compare as compare
 from . import data as data
 from . import datasets as datasets
 from . import decode as decode
 from . import errors as errors
+from . import features as features
 from . import io as io
+from . import linear as linear
 from . import metrics as metrics
 from . import pipeline as pipeline
 from . import preprocess as preprocess

@@ -1,0 +1,5 @@
+"""What of a model explains what of a brain: encoding, similarity, ceilings and their inference."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

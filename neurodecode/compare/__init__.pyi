@@ -1,0 +1,16 @@
+from .ceilings import noise_ceiling as noise_ceiling
+from .core import BandedRidgeCV as BandedRidgeCV
+from .core import Delayer as Delayer
+from .core import RidgeCV as RidgeCV
+from .core import cca as cca
+from .core import cka as cka
+from .core import procrustes as procrustes
+from .core import soft_match as soft_match
+from .core import to_tr as to_tr
+from .encoding import encode as encode
+from .inference import permutation_test as permutation_test
+from .leakage import leakage_check as leakage_check
+from .partition import variance_partition as variance_partition
+from .rdm import rdm as rdm
+from .rdm_comparison import compare_rdms as compare_rdms
+from .result import ComparisonResult as ComparisonResult

@@ -1,0 +1,1 @@
+from .align import to_tr as to_tr
