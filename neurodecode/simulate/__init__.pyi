@@ -2,6 +2,10 @@ from .bold import ar_noise as ar_noise
 from .bold import convolve_events as convolve_events
 from .bold import drift as drift
 from .bold import hrf as hrf
+from .encoding import PlantedBands as PlantedBands
+from .encoding import PlantedEncoding as PlantedEncoding
+from .encoding import planted_bands as planted_bands
+from .encoding import planted_encoding as planted_encoding
 from .motion import confounds_table as confounds_table
 from .motion import head_motion as head_motion
 from .motion import motion_leakage as motion_leakage
