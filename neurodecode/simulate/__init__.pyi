@@ -9,6 +9,8 @@ from .encoding import planted_encoding as planted_encoding
 from .motion import confounds_table as confounds_table
 from .motion import head_motion as head_motion
 from .motion import motion_leakage as motion_leakage
+from .null_features import ar_features as ar_features
+from .null_features import oasm as oasm
 from .retinotopy import occipital_patch as occipital_patch
 from .retinotopy import population_response as population_response
 from .retinotopy import receptive_fields as receptive_fields

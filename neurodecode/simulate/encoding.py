@@ -38,7 +38,7 @@ class PlantedBands(NamedTuple):
     """Shape (n_repeats * n_samples, n_targets), as in `PlantedEncoding`."""
     truth: Truth
     """``fractions`` (n_parts, n_targets) of the variance of one repeat, in the order of the table ``parts``, whose column
-    ``spaces`` names the spaces that hold the part (``0+1``); ``signal_fraction``, ``rho`` and ``runs`` as in `PlantedEncoding`."""
+    ``spaces`` names the spaces that hold the part (``0+1``); ``signal_fraction``, ``rho`` and ``runs`` as before."""
 
 
 def planted_encoding(
@@ -57,8 +57,8 @@ def planted_encoding(
 ) -> PlantedEncoding:
     r"""Simulate features and responses that are linear in them.
 
-    :math:`y_t = \sqrt{s}\,\sum_d h(d)\,x_{t-d} w + \sqrt{1 - s}\,\epsilon_t`: the signal is scaled to a variance of :math:`s` over
-    these samples, the noise has :math:`1 - s`. Features and noise are autoregressive within a run and independent between runs;
+    :math:`y_t = \sqrt{s}\,\sum_d h(d)\,x_{t-d} w + \sqrt{1 - s}\,\epsilon_t`: the signal is scaled to a variance of :math:`s`
+    over these samples, the noise has :math:`1 - s`. Features and noise are autoregressive within a run and independent between runs;
     each repeat has noise of its own. The ceiling of the mean over :math:`K` repeats is :math:`\rho = s / (s + (1 - s) / K)`.
 
     Parameters
@@ -89,7 +89,7 @@ def planted_encoding(
     Raises
     ------
     DataError
-        If a share is outside 0 to 1, a delay is no multiple of `tr`, or a run would be shorter than two samples.
+        If a share is outside 0 to 1, a delay is no multiple of `tr` above 0, or a run would be shorter than two samples.
     """
     share = _shares(signal, n_targets)
     runs = _runs(n_samples, n_runs)
@@ -176,7 +176,7 @@ def planted_bands(
         held = np.concatenate([z for z, part in zip(latent, wanted, strict=True) if space in part], axis=1)
         rotation = np.linalg.qr(item_generator(random_state, f"space {space}").standard_normal((held.shape[1],) * 2))[0]
         spaces.append(_features((held @ rotation).astype(np.float32), runs, tr, f"space{space}_"))
-    share = np.full(n_targets, fractions.sum())
+    share = np.full(n_targets, min(fractions.sum(), 1.0))
     truth = Truth(
         "planted_bands",
         random_state,
@@ -199,9 +199,9 @@ def _check_parts(parts: Mapping[tuple[int, ...], float]) -> list[int]:
     """Numbers of the spaces, all of which must hold something."""
     shares = np.array(list(parts.values()), float)
     names = sorted({space for part in parts for space in part})
-    if not names or names != list(range(len(names))) or not (shares >= 0).all() or shares.sum() > 1:
+    if not names or names != list(range(len(names))) or not (shares >= 0).all() or shares.sum() > 1 + 1e-9:
         raise DataError(
-            f"parts must give shares of at least 0 that sum to 1 at most, by tuples of spaces numbered from 0 on, got {dict(parts)}"
+            f"parts must map tuples of spaces, numbered from 0 on, to shares of 0 or above that sum to 1 at most, got {dict(parts)}"
         )
     return names
 
@@ -216,8 +216,9 @@ def _runs(n_samples: int, n_runs: int) -> NDArray[np.int64]:
 def _lags(delays_s: Sequence[float] | None, tr: float) -> list[int]:
     """Delays in samples."""
     delays = np.asarray([0.0] if delays_s is None else delays_s, float) / check_positive("tr", tr)
-    if not len(delays) or (delays < 0).any() or not np.allclose(delays, np.round(delays), atol=1e-6):
-        raise DataError(f"delays_s must be multiples of the {tr:g} s between samples, 0 or above, got {delays_s}")
+    whole = np.allclose(delays, np.round(delays), atol=1e-6)
+    if not len(delays) or not whole or (delays_s is not None and (delays <= 0).any()):
+        raise DataError(f"delays_s must be multiples of the {tr:g} s between samples, above 0, got {delays_s}")
     return [int(lag) for lag in np.round(delays)]
 
 
@@ -228,11 +229,9 @@ def _series(runs: NDArray[np.int64], n_columns: int, ar: ArrayLike, rng: np.rand
 
 def _delayed(x: NDArray[np.float32], lag: int, runs: NDArray[np.int64]) -> NDArray[np.float32]:
     """Features of `lag` samples ago, 0 before the start of a run."""
-    late = np.zeros_like(x)
-    late[lag:] = x[: len(x) - lag]
-    late[lag:][runs[lag:] != runs[: len(x) - lag]] = 0.0
-    late[: min(lag, len(x))] = 0.0
-    return late
+    source = np.arange(len(x)) - lag
+    inside = (source >= 0) & (runs[np.maximum(source, 0)] == runs)
+    return np.where(inside[:, None], x[np.maximum(source, 0)], np.float32(0.0))
 
 
 def _respond(
