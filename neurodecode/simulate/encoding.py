@@ -58,8 +58,9 @@ def planted_encoding(
     r"""Simulate features and responses that are linear in them.
 
     :math:`y_t = \sqrt{s}\,\sum_d h(d)\,x_{t-d} w + \sqrt{1 - s}\,\epsilon_t`: the signal is scaled to a variance of :math:`s`
-    over these samples, the noise has :math:`1 - s`. Features and noise are autoregressive within a run and independent between runs;
-    each repeat has noise of its own. The ceiling of the mean over :math:`K` repeats is :math:`\rho = s / (s + (1 - s) / K)`.
+    over these samples, the noise has :math:`1 - s`. Features and noise are autoregressive within a run and independent between
+    runs; each repeat has noise of its own. The ceiling of the mean over :math:`K` repeats is
+    :math:`\rho = s / (s + (1 - s) / K)`.
 
     Parameters
     ----------
@@ -201,7 +202,7 @@ def _check_parts(parts: Mapping[tuple[int, ...], float]) -> list[int]:
     names = sorted({space for part in parts for space in part})
     if not names or names != list(range(len(names))) or not (shares >= 0).all() or shares.sum() > 1 + 1e-9:
         raise DataError(
-            f"parts must map tuples of spaces, numbered from 0 on, to shares of 0 or above that sum to 1 at most, got {dict(parts)}"
+            f"parts must map tuples of spaces numbered from 0 on to shares of at least 0 and at most 1 in sum, got {dict(parts)}"
         )
     return names
 
