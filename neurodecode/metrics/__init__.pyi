@@ -1,6 +1,15 @@
 from .catalogue import METRICS as METRICS
 from .catalogue import Metric as Metric
 from .catalogue import chance_level as chance_level
+from .ceilings import cc_norm as cc_norm
+from .ceilings import ceiling_coverage as ceiling_coverage
+from .ceilings import ceiling_explainable_variance as ceiling_explainable_variance
+from .ceilings import ceiling_ncsnr as ceiling_ncsnr
+from .ceilings import ceiling_schoppe as ceiling_schoppe
+from .ceilings import ceiling_split_half as ceiling_split_half
+from .ceilings import normalise_r as normalise_r
+from .ceilings import normalise_r2 as normalise_r2
+from .ceilings import signal_noise as signal_noise
 from .classification import accuracy as accuracy
 from .classification import balanced_accuracy as balanced_accuracy
 from .classification import confusion_matrix as confusion_matrix

@@ -26,6 +26,7 @@ METRICS: dict[str, Metric] = {
     "r": Metric("Pearson correlation", 0.0, 1.0),
     "r2": Metric("explained variance R²", 0.0, 1.0),
     "pixcorr": Metric("pixel correlation", 0.0, 1.0),
+    "cc_norm": Metric("normalised correlation", 0.0, 1.0),
 }
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from neurodecode.data import Responses
 from neurodecode.data.validate import check_columns, check_finite
 from neurodecode.errors import DataError
+from neurodecode.metrics.ceilings import signal_noise
 from neurodecode.preprocess._runs import REMEDY
 
 
@@ -65,9 +66,7 @@ def average_repeats(responses: Responses, by: str = "stimulus") -> Responses:
 def ncsnr(responses: Responses, by: str = "stimulus", n_averaged: float | None = None) -> NoiseCeiling:
     r"""Estimate the signal-to-noise ratio and noise ceiling of each unit from repeats.
 
-    Noise is what differs between repeats, :math:`\sigma_n^2 = \sum_s (n_s - 1) v_s / \sum_s (n_s - 1)` with :math:`v_s` the
-    variance over the :math:`n_s` trials of stimulus :math:`s`; signal is the rest of the variance of all trials,
-    :math:`\sigma_s^2 = \max(0, \sigma^2 - \sigma_n^2)`. Then :math:`ncsnr = \sigma_s / \sigma_n` and
+    With the variances of signal and noise of `neurodecode.metrics.signal_noise`, :math:`ncsnr = \sigma_s / \sigma_n` and
     :math:`NC = 100\, ncsnr^2 / (ncsnr^2 + \overline{1/n_s})` (Allen et al. 2022, Nature Neuroscience 25:116).
 
     Parameters
@@ -91,16 +90,11 @@ def ncsnr(responses: Responses, by: str = "stimulus", n_averaged: float | None =
         If there is a time axis, a value is NaN, or no stimulus is repeated.
     """
     data, labels, counts = _repeats(responses, by)
-    sums = np.zeros((len(counts), data.shape[1]))
-    np.add.at(sums, labels, data)
-    within = data - (sums / counts[:, None])[labels]
-    noise = np.square(within).sum(axis=0) / (counts - 1).sum()
-    signal = np.maximum(data.var(axis=0, ddof=1) - noise, 0.0)
+    found = signal_noise(data, labels)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(signal > 0, signal / noise, 0.0)
-    share = np.mean(1 / counts) if n_averaged is None else 1 / n_averaged
-    ceiling = np.where(np.isinf(ratio), 100.0, 100.0 * ratio / (np.where(np.isinf(ratio), 1.0, ratio) + share))
-    return NoiseCeiling(np.sqrt(ratio), ceiling, signal, noise, counts)
+        ratio = np.where(found.signal > 0, np.sqrt(found.signal / found.noise), 0.0)
+    ceiling = 100 * found.reliability(float(np.mean(1 / counts)) if n_averaged is None else 1 / n_averaged)
+    return NoiseCeiling(ratio, ceiling, found.signal, found.noise, counts)
 
 
 def standardise_runs(responses: Responses) -> Responses:

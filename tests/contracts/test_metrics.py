@@ -55,6 +55,11 @@ def _values(rng: np.random.Generator) -> Pair:
     return truth, truth.copy()
 
 
+def _repeats(rng: np.random.Generator) -> Pair:
+    truth = rng.standard_normal(N)
+    return np.repeat(truth[:, None], 3, axis=1), truth
+
+
 def _images(rng: np.random.Generator) -> Pair:
     truth = rng.random((4, 10, 10, 1))
     return truth, truth.copy()
@@ -65,16 +70,25 @@ SCORES: dict[str, Score] = {
     "balanced_accuracy": Score("balanced_accuracy", *_classes(4), n_classes=4),
     "roc_auc": Score("roc_auc", _ranks, lambda rng: (rng.permutation(np.arange(N) % 4 == 0), rng.standard_normal(N))),
     "pixcorr": Score("pixcorr", _images, lambda rng: (rng.random((4, 10, 10, 1)), rng.random((4, 10, 10, 1)))),
+    "cc_norm": Score("cc_norm", _repeats, lambda rng: (_repeats(rng)[0], rng.standard_normal(N))),
     "pearson_r": Score("r", _values, lambda rng: (rng.standard_normal(N), rng.standard_normal(N))),
     "r2_score": Score("r2", _values, lambda rng: (rng.standard_normal(N), np.zeros(N))),
 }
 TOOLS = {  # functions about scores, which are none
     "between_group_permutation",
+    "ceiling_coverage",
+    "ceiling_explainable_variance",
+    "ceiling_ncsnr",
+    "ceiling_schoppe",
+    "ceiling_split_half",
     "chance_level",
     "confusion_matrix",
     "fold_confidence_interval",
     "maximum_statistic_p_values",
+    "normalise_r",
+    "normalise_r2",
     "permutation_p_value",
+    "signal_noise",
     "within_group_permutation",
 }
 
