@@ -43,6 +43,10 @@ class SplitLeakError(NeurodecodeError):
     """The same stimulus, recording or stretch of time stands on both sides of a split."""
 
 
+class LeakWarning(UserWarning):
+    """A split lets a model without any knowledge of the stimulus predict: neighbours in time stand on both sides."""
+
+
 class ConfigError(NeurodecodeError, ValueError):
     """A pipeline configuration or a command line option is wrong."""
 
