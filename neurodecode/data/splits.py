@@ -310,3 +310,30 @@ def _windows(responses: Responses) -> tuple[NDArray[np.float64], NDArray[np.floa
         return onset + times[0], onset + times[-1] + one_sample
     duration = responses.samples["duration"].to_numpy(float) if "duration" in responses.samples else 0.0
     return onset, onset + np.nan_to_num(duration)
+
+
+def group_rows(n_samples: int, groups: ArrayLike | None = None) -> list[NDArray[np.int64]]:
+    """Rows of each group, the groups in order of appearance.
+
+    Parameters
+    ----------
+    n_samples : int
+        Number of samples.
+    groups : array_like of shape (n_samples,), optional
+        Group of each sample, e.g. its run; by default all are one.
+
+    Returns
+    -------
+    list of array
+        Increasing row numbers of each group.
+
+    Raises
+    ------
+    DataError
+        If there are no samples, or labels are not one per sample.
+    """
+    labels = np.zeros(n_samples, np.int64) if groups is None else np.asarray(groups)
+    if n_samples < 1 or labels.shape != (n_samples,):
+        raise DataError(f"groups must name the run of each of {n_samples} samples, at least one, got shape {labels.shape}")
+    _, first, codes = np.unique(labels, return_index=True, return_inverse=True)
+    return [np.flatnonzero(codes == code).astype(np.int64) for code in np.argsort(first)]

@@ -14,6 +14,8 @@ from .classification import accuracy as accuracy
 from .classification import balanced_accuracy as balanced_accuracy
 from .classification import confusion_matrix as confusion_matrix
 from .classification import roc_auc as roc_auc
+from .corrections import false_discovery_rate as false_discovery_rate
+from .corrections import tail_p_values as tail_p_values
 from .image import pixcorr as pixcorr
 from .inference import between_group_permutation as between_group_permutation
 from .inference import fold_confidence_interval as fold_confidence_interval

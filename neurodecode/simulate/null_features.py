@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neurodecode.data.splits import group_rows
 from neurodecode.data.validate import check_positive
 from neurodecode.errors import DataError
 from neurodecode.simulate.bold import ar_noise
@@ -39,7 +40,7 @@ def oasm(n_samples: int, groups: ArrayLike | None = None, *, sigma: float = 2.0)
     from scipy.ndimage import gaussian_filter1d
 
     width, features = check_positive("sigma", sigma), np.zeros((n_samples, n_samples))
-    for rows in _members(n_samples, groups):
+    for rows in group_rows(n_samples, groups):
         features[np.ix_(rows, rows)] = gaussian_filter1d(np.eye(len(rows)), width, axis=0)
     return features
 
@@ -78,17 +79,6 @@ def ar_features(
     if n_features < 1:
         raise DataError(f"n_features must be 1 or more, got {n_features}")
     rng, features = np.random.default_rng(random_state), np.empty((n_samples, n_features))
-    for rows in _members(n_samples, groups):
+    for rows in group_rows(n_samples, groups):
         features[rows] = ar_noise((n_features, len(rows)), coefficients, rng).T
     return features
-
-
-def _members(n_samples: int, groups: ArrayLike | None) -> list[NDArray[np.int64]]:
-    """Rows of each group, in order of appearance."""
-    if n_samples < 1:
-        raise DataError(f"n_samples must be 1 or more, got {n_samples}")
-    labels = np.zeros(n_samples, np.int64) if groups is None else np.asarray(groups)
-    if labels.shape != (n_samples,):
-        raise DataError(f"groups must name the run of each of the {n_samples} samples, got shape {labels.shape}")
-    _, first, codes = np.unique(labels, return_index=True, return_inverse=True)
-    return [np.flatnonzero(codes == code).astype(np.int64) for code in np.argsort(first)]

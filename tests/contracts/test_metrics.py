@@ -83,12 +83,14 @@ TOOLS = {  # functions about scores, which are none
     "ceiling_split_half",
     "chance_level",
     "confusion_matrix",
+    "false_discovery_rate",
     "fold_confidence_interval",
     "maximum_statistic_p_values",
     "normalise_r",
     "normalise_r2",
     "permutation_p_value",
     "signal_noise",
+    "tail_p_values",
     "within_group_permutation",
 }
 
@@ -102,7 +104,8 @@ def check_metric(scored: Callable[..., Any], score: Score) -> None:
     """The contract; of a score per item the mean is looked at."""
 
     def function(*pair: Any) -> float:
-        return float(np.mean(scored(*pair)))
+        found = scored(*pair)  # a number, an array of them, or a result that is worth one
+        return float(np.mean(found)) if isinstance(found, (float, np.ndarray)) else float(found)
 
     entry, document = METRICS[score.entry], inspect.getdoc(scored) or ""
     assert "chance" in document.lower(), "the docstring must say what chance is"
@@ -111,7 +114,8 @@ def check_metric(scored: Callable[..., Any], score: Score) -> None:
     truth, perfect = score.perfect(rng)
     before = truth.copy(), perfect.copy()
     assert float(function(truth, perfect)) == pytest.approx(entry.best), "the best value is another one"
-    np.testing.assert_array_equal((truth, perfect), before, err_msg="the input was changed")
+    for now, then in zip((truth, perfect), before, strict=True):
+        np.testing.assert_array_equal(now, then, err_msg="the input was changed")
     assert function(truth.tolist(), perfect.tolist()) == function(truth, perfect), "lists are arrays, too"
     order = rng.permutation(len(truth))
     assert function(truth[order], perfect[order]) == pytest.approx(function(truth, perfect)), "the order of samples counts"
