@@ -22,5 +22,12 @@ from .inference import fold_confidence_interval as fold_confidence_interval
 from .inference import maximum_statistic_p_values as maximum_statistic_p_values
 from .inference import permutation_p_value as permutation_p_value
 from .inference import within_group_permutation as within_group_permutation
+from .matching import SoftMatch as SoftMatch
+from .matching import soft_match as soft_match
 from .regression import pearson_r as pearson_r
 from .regression import r2_score as r2_score
+from .similarity import CanonicalCorrelation as CanonicalCorrelation
+from .similarity import Procrustes as Procrustes
+from .similarity import cca as cca
+from .similarity import cka as cka
+from .similarity import procrustes as procrustes

@@ -27,6 +27,10 @@ METRICS: dict[str, Metric] = {
     "r2": Metric("explained variance R²", 0.0, 1.0),
     "pixcorr": Metric("pixel correlation", 0.0, 1.0),
     "cc_norm": Metric("normalised correlation", 0.0, 1.0),
+    "cka": Metric("centred kernel alignment", 0.0, 1.0),
+    "procrustes": Metric("Procrustes similarity", 0.0, 1.0),
+    "cca": Metric("canonical correlation", 0.0, 1.0),
+    "soft_match": Metric("soft matching correlation", 0.0, 1.0),
 }
 
 

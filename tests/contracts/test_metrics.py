@@ -60,6 +60,15 @@ def _repeats(rng: np.random.Generator) -> Pair:
     return np.repeat(truth[:, None], 3, axis=1), truth
 
 
+def _units(rng: np.random.Generator) -> Pair:
+    truth = rng.standard_normal((N // 4, 6))
+    return truth, truth.copy()
+
+
+def _other_units(rng: np.random.Generator) -> Pair:
+    return rng.standard_normal((N // 4, 6)), rng.standard_normal((N // 4, 5))
+
+
 def _images(rng: np.random.Generator) -> Pair:
     truth = rng.random((4, 10, 10, 1))
     return truth, truth.copy()
@@ -71,6 +80,7 @@ SCORES: dict[str, Score] = {
     "roc_auc": Score("roc_auc", _ranks, lambda rng: (rng.permutation(np.arange(N) % 4 == 0), rng.standard_normal(N))),
     "pixcorr": Score("pixcorr", _images, lambda rng: (rng.random((4, 10, 10, 1)), rng.random((4, 10, 10, 1)))),
     "cc_norm": Score("cc_norm", _repeats, lambda rng: (_repeats(rng)[0], rng.standard_normal(N))),
+    **{name: Score(name, _units, _other_units) for name in ("cka", "procrustes", "cca", "soft_match")},
     "pearson_r": Score("r", _values, lambda rng: (rng.standard_normal(N), rng.standard_normal(N))),
     "r2_score": Score("r2", _values, lambda rng: (rng.standard_normal(N), np.zeros(N))),
 }
