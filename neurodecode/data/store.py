@@ -64,6 +64,22 @@ def save(obj: Storable, folder: str | Path) -> Path:
     return Path(folder)
 
 
+def seal_responses(folder: Path, samples: pd.DataFrame, units: pd.DataFrame, meta: dict[str, Any]) -> None:
+    """Finish a folder of `Responses` whose ``data.npy`` was written row by row.
+
+    Parameters
+    ----------
+    folder : Path
+        A temporary folder of `atomic_folder`, with ``data.npy``.
+    samples, units : DataFrame
+        One row per row and per column of the data.
+    meta : dict
+        As in `Responses`.
+    """
+    tables = _write_response_tables(folder, samples, units, meta)
+    _write_marker(folder, {"format": _FORMAT, "version": _VERSION, "kind": "Responses", **tables})
+
+
 def load(folder: str | Path, verify: bool = True) -> Any:
     """Open an object that `save` wrote; arrays stay memory maps.
 
@@ -291,8 +307,12 @@ def _write_responses(obj: Responses, root: Path) -> dict[str, Any]:
     _write_array(root, "data.npy", obj.data)
     if obj.times is not None:
         _write_array(root, "times.npy", obj.times)
-    tables = {name: write_table(root / f"{name}.tsv", getattr(obj, name)) for name in ("samples", "units")}
-    return {"tables": tables, "meta": obj.meta}
+    return _write_response_tables(root, obj.samples, obj.units, obj.meta)
+
+
+def _write_response_tables(root: Path, samples: pd.DataFrame, units: pd.DataFrame, meta: dict[str, Any]) -> dict[str, Any]:
+    tables = {"samples": write_table(root / "samples.tsv", samples), "units": write_table(root / "units.tsv", units)}
+    return {"tables": tables, "meta": meta}
 
 
 def _read_responses(root: Path, header: dict[str, Any]) -> Responses:
