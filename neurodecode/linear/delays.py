@@ -130,7 +130,7 @@ class Delayer:
     def _transform_responses(self, responses: Responses, groups: ArrayLike | None) -> Responses:
         if responses.times is not None:
             raise DataError(f"delays apply to samples of (n_samples, n_units), these have the shape {responses.data.shape}")
-        groups = run_labels(responses) if groups is None else groups
+        groups = run_of(groups, responses)
         unit = 1.0 if self.sfreq is None else self.sfreq
         tables = [responses.units.assign(delay=step / unit) for step in self.steps_]
         units = pd.concat(tables, ignore_index=True)
@@ -203,20 +203,26 @@ def delayed_kernel(gram: NDArray[Any], left: _Rows, right: _Rows) -> NDArray[Any
     return total
 
 
-def run_labels(responses: Responses) -> NDArray[np.int64] | None:
-    """Runs of the samples of `Responses`, where they are known.
+def run_of(groups: ArrayLike | None, *objects: Any) -> ArrayLike | None:
+    """Runs of samples: those given, or those that `Responses` know.
 
     Parameters
     ----------
-    responses : Responses
-        Samples, perhaps with a column ``run``.
+    groups : array_like of shape (n_samples,) or None
+        Run of each sample, where it was given.
+    *objects
+        Arrays, `Responses`, or lists of them.
 
     Returns
     -------
-    array of shape (n_samples,) or None
-        Number of the run of each sample; None without such a column.
+    array_like of shape (n_samples,) or None
+        `groups`, else the runs of the first `Responses` with a column ``run``, else None.
     """
-    return responses.groups("run") if "run" in responses.samples else None
+    if groups is not None:
+        return groups
+    flat = [part for thing in objects for part in (thing if isinstance(thing, (list, tuple)) else [thing])]
+    known = [part for part in flat if isinstance(part, Responses) and "run" in part.samples]
+    return known[0].groups("run") if known else None
 
 
 def _whole_samples(delays: list[float], sfreq: float | None) -> _Rows:

@@ -40,7 +40,7 @@ def test_a_name_that_comes_again_is_another_run() -> None:
 
 @pytest.mark.parametrize(
     ("delays", "expected"),
-    [([1, 2], "001110011"), ([-1, 1], "011100010"), ([0], "111111111"), ([-2], "111001100"), ([9], "000000000")],
+    [([1, 2], "001110011"), ([-1, 1], "011100110"), ([0], "111111111"), ([-2], "111001100"), ([9], "000000000")],
 )
 def test_valid_rows_have_every_delay_inside_their_run(delays: list[int], expected: str) -> None:
     runs = [0] * 5 + [1] * 4
@@ -117,7 +117,7 @@ def test_responses_keep_their_samples_and_name_the_delay_of_each_unit() -> None:
     assert delayed.units["layer"].tolist() == [1, 2, 1, 2]
     assert_array_equal(delayed.data[[0, 3], 2:], 0)
     assert_array_equal(delayed.data[4, 2:], responses.data[3])
-    assert delayed.meta["steps"][-1]["name"] == "linear.delay"
+    assert delayed.meta["steps"][-1]["step"] == "linear.delay"
     assert_array_equal(delayed.samples["onset"], samples["onset"])
 
 

@@ -1,0 +1,146 @@
+"""The two forms in which a banded ridge is solved: through kernels of samples, or through products of features."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurodecode.data.validate import check_option
+from neurodecode.linear.bands import Band
+
+_Array = Any  # numpy or torch
+_Rows = NDArray[np.int64]
+_Floats = NDArray[np.float64]
+
+
+class System(NamedTuple):
+    """Ridge of one mixture on one fold: ``prediction = cross scale (gram + alpha I)^-1 scale known``."""
+
+    gram: _Array
+    """Products of what was trained on, scaled, (size, size)."""
+    cross: _Array
+    """Products of held-out and trained on, scaled, (n_test, size)."""
+    scale: _Array | None
+    """Factor of each direction, (size,); None for 1."""
+
+
+class DualForm(NamedTuple):
+    """Kernels of samples: ``K(gamma) = sum_i gamma_i K_i``, whatever the number of features."""
+
+    kernels: Sequence[_Array]
+    """One kernel per band, (n_samples, n_samples) each."""
+
+    def take(self, rows: _Rows) -> DualForm:
+        """Cut to some samples."""
+        return self if len(rows) == len(self.kernels[0]) else DualForm([k[rows][:, rows] for k in self.kernels])
+
+    def pick(self, bands: Sequence[int]) -> DualForm:
+        """Cut to some bands."""
+        return DualForm([self.kernels[i] for i in bands])
+
+    def mix(self, gamma: _Floats) -> _Array:
+        """Weigh the bands: the sum of kernels, shape (n_samples, n_samples)."""
+        used = [(float(g), kernel) for g, kernel in zip(gamma, self.kernels, strict=True) if g > 0]
+        total = used[0][0] * used[0][1]
+        for g, kernel in used[1:]:
+            total += g * kernel
+        return total
+
+    def system(self, mixed: _Array, train: _Rows, test: _Rows) -> System:
+        """Kernels of one fold, centred in the space of features by the mean of the training samples."""
+        gram, cross = mixed[train][:, train], mixed[test][:, train]
+        mean = gram.mean(0)
+        cross = cross - mean - (cross.mean(1) - mean.mean())[:, None]
+        return System(gram - mean - mean[:, None] + mean.mean(), cross, None)
+
+    def known(self, y: _Array, train: _Rows) -> _Array:
+        """Centred targets of the training samples, (n_train, n_targets)."""
+        return y[train]
+
+    def parts(self, weights: _Array, gammas: _Floats, train: _Rows, test: _Rows) -> list[_Array]:
+        """What each band predicts, from weights of the training samples: (n_test, n_targets) each."""
+        crosses = (self.system(kernel, train, test).cross for kernel in self.kernels)
+        return [cross @ (weights * gamma.astype(weights.dtype)) for cross, gamma in zip(crosses, gammas, strict=True)]
+
+    def scale(self) -> float:
+        """Mean squared distance from the mean times the number of samples, all bands alike: the trace of the centred kernel."""
+        traces = [float(k.diagonal().sum(dtype=float)) - float(k.sum(dtype=float)) / len(k) for k in self.kernels]
+        return sum(traces) / len(traces)
+
+
+class PrimalForm(NamedTuple):
+    """Products of features: cheaper where all bands together have fewer features than there are samples."""
+
+    features: _Array
+    """Columns of all bands, (n_samples, n_columns)."""
+    widths: Sequence[int]
+    """Number of columns of each band."""
+
+    def take(self, rows: _Rows) -> PrimalForm:
+        """Cut to some samples."""
+        return self if len(rows) == len(self.features) else PrimalForm(self.features[rows], self.widths)
+
+    def pick(self, bands: Sequence[int]) -> PrimalForm:
+        """Cut to some bands."""
+        columns = np.isin(np.repeat(np.arange(len(self.widths)), self.widths), bands)
+        return PrimalForm(self.features[:, columns], [self.widths[i] for i in bands])
+
+    def mix(self, gamma: _Floats) -> _Array:
+        """Weigh the bands: the factor ``sqrt(gamma)`` of each column, shape (n_columns,)."""
+        return np.repeat(np.sqrt(gamma), self.widths).astype(self.features.dtype)
+
+    def system(self, mixed: _Array, train: _Rows, test: _Rows) -> System:
+        """Products of one fold, of features centred by the mean of the training samples."""
+        mean = self.features[train].mean(0)
+        x = (self.features[train] - mean) * mixed
+        return System(x.T @ x, (self.features[test] - mean) * mixed, mixed)
+
+    def known(self, y: _Array, train: _Rows) -> _Array:
+        """Products of features and centred targets of the training samples, (n_columns, n_targets)."""
+        return self.features[train].T @ y[train]
+
+    def parts(self, weights: _Array, gammas: _Floats, train: _Rows, test: _Rows) -> list[_Array]:
+        """What each band predicts, from weights of features: (n_test, n_targets) each."""
+        x = self.features[test] - self.features[train].mean(0)
+        ends = np.cumsum(self.widths)
+        return [x[:, b - w : b] @ weights[b - w : b] for w, b in zip(self.widths, ends, strict=True)]
+
+    def scale(self) -> float:
+        """Trace of the centred kernel of all bands alike."""
+        x = self.features - self.features.mean(0)
+        return float(np.einsum("ij,ij->", x, x, dtype=float)) / len(self.widths)
+
+
+Form = DualForm | PrimalForm
+
+
+def make_form(bands: Sequence[Band], form: str, n_train: int) -> Form:
+    """Prepare bands for the search.
+
+    Parameters
+    ----------
+    bands : sequence of Band
+        Feature spaces, centred as far as their numbers go well together in single precision.
+    form : str
+        ``"primal"``, ``"dual"``, or ``"auto"``: primal where all columns together are fewer than training samples.
+    n_train : int
+        Samples of the smallest training part.
+
+    Returns
+    -------
+    DualForm or PrimalForm
+        Over all samples.
+
+    Raises
+    ------
+    DataError
+        If `form` is unknown.
+    """
+    check_option("form", form, ("auto", "primal", "dual"))
+    widths = [band.width for band in bands]
+    if form == "primal" or (form == "auto" and sum(widths) < n_train):
+        return PrimalForm(np.concatenate([band.matrix() for band in bands], axis=1), widths)
+    return DualForm([band.gram() for band in bands])
