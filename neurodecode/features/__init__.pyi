@@ -1,4 +1,10 @@
 from .align import to_sfreq as to_sfreq
 from .align import to_tr as to_tr
+from .audio import embed_audio as embed_audio
 from .image import embed_images as embed_images
+from .mel import mel_spectrogram as mel_spectrogram
 from .models import load_model as load_model
+from .text import embed_text as embed_text
+from .video import embed_video as embed_video
+from .words import embed_words as embed_words
+from .words import word_surprisal as word_surprisal

@@ -131,16 +131,34 @@ def image_values(images: Sequence[NDArray[np.uint8]], model: Model, layers: Laye
     DataError
         If the model does not take images, or has no such layer or pooling.
     """
-    pixels = _pixels(images, model)
+    pixels = to_pixels(images, model)
     if pooling == "projected":
         return projected(model, "get_image_features", pixel_values=pixels)
     net = getattr(model.net, "vision_model", model.net)
     states = net(pixel_values=pixels, output_hidden_states=True).hidden_states
-    return pool_states(states, layers, pooling, pixels.shape[-2:], _patch_size(model.config))
+    return pool_states(states, layers, pooling, pixels.shape[-2:], patch_size(model.config))
 
 
-def _pixels(images: Sequence[NDArray[np.uint8]], model: Model) -> Any:
-    """Images as the model wants them, on its device."""
+def to_pixels(images: Sequence[Any], model: Model) -> Any:
+    """Prepare images, or clips, as the model wants them.
+
+    Parameters
+    ----------
+    images : sequence of array of shape (H, W, 3), or of lists of them
+        As uint8.
+    model : Model
+        A vision model.
+
+    Returns
+    -------
+    tensor of shape (n_images, 3, height, width) or (n_clips, n_frames, 3, height, width)
+        On its device.
+
+    Raises
+    ------
+    DataError
+        If the model does not take images, or these do not make one batch.
+    """
     if model.net.main_input_name != "pixel_values" and not hasattr(model.net, "vision_model"):
         raise DataError(f"{model!r} takes {model.net.main_input_name}, not images: give a vision model")
     try:
@@ -150,8 +168,19 @@ def _pixels(images: Sequence[NDArray[np.uint8]], model: Model) -> Any:
     return made["pixel_values"].to(device=model.device, dtype=next(model.net.parameters()).dtype)
 
 
-def _patch_size(config: Any) -> tuple[int, int] | None:
-    """Height and width of a patch in pixels, where the model cuts images into patches."""
+def patch_size(config: Any) -> tuple[int, int] | None:
+    """Height and width of a patch in pixels.
+
+    Parameters
+    ----------
+    config : configuration of transformers
+        Of a vision model.
+
+    Returns
+    -------
+    (int, int) or None
+        None where the model does not cut images into patches.
+    """
     size = getattr(getattr(config, "vision_config", config), "patch_size", None)
     if size is None:
         return None

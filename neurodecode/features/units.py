@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -129,3 +129,26 @@ def join_sites(values: Mapping[Site, NDArray[np.float32]]) -> NDArray[np.float32
         As float32.
     """
     return np.concatenate([np.asarray(a, np.float32) for a in values.values()], axis=1)
+
+
+def mean_row(parts: Iterable[Mapping[Site, NDArray[np.float32]]]) -> tuple[dict[Site, NDArray[np.float32]], int]:
+    """Average over all rows of some blocks, in float64.
+
+    Parameters
+    ----------
+    parts : iterable of mapping of Site to array of shape (n_rows, n_units)
+        At least one row in all.
+
+    Returns
+    -------
+    means : dict of Site to array of shape (1, n_units)
+        Mean by site.
+    n_rows : int
+        Number of rows that were averaged.
+    """
+    total: dict[Site, Any] = {}
+    n_rows = 0
+    for part in parts:
+        total = {site: total.get(site, 0.0) + array.sum(0, dtype=np.float64) for site, array in part.items()}
+        n_rows += len(next(iter(part.values())))
+    return {site: (sums / n_rows)[None].astype(np.float32) for site, sums in total.items()}, n_rows
