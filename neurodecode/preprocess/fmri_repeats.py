@@ -97,8 +97,8 @@ def ncsnr(responses: Responses, by: str = "stimulus", n_averaged: float | None =
     return NoiseCeiling(ratio, ceiling, found.signal, found.noise, counts)
 
 
-def standardise_runs(responses: Responses) -> Responses:
-    """Give each unit mean 0 and standard deviation 1 over the samples of each run.
+def standardise_runs(responses: Responses, by: str = "run") -> Responses:
+    """Give each unit mean 0 and standard deviation 1 over the samples of each run, or of each session.
 
     The scale is estimated on all samples of a run, test samples included, but never on their labels (transductive). Keep
     whole runs on one side of a split; to scale with training samples only, let the decoder do it.
@@ -107,6 +107,8 @@ def standardise_runs(responses: Responses) -> Responses:
     ----------
     responses : Responses
         Single trials with subject, session, run where known.
+    by : str
+        ``"run"``, ``"session"``, or another column of `samples`.
 
     Returns
     -------
@@ -118,15 +120,15 @@ def standardise_runs(responses: Responses) -> Responses:
     DataError
         If a run has fewer than two samples.
     """
-    groups = responses.groups("run")
+    groups = responses.groups(by)
     sizes = np.bincount(groups)
     if (sizes < 2).any():
-        run = responses.samples["run"].iloc[int(np.argmax(sizes[groups] < 2))]
-        raise DataError(f"run {run!r} has 1 sample, at least 2 are needed to scale it: leave it out or scale over sessions")
+        run = responses.samples[by].iloc[int(np.argmax(sizes[groups] < 2))]
+        raise DataError(f"{by} {run!r} has 1 sample, at least 2 are needed to scale it: leave it out or scale over sessions")
     data = np.array(responses.data, np.float64)
     for group in range(len(sizes)):
         data[groups == group] = _zscore(data[groups == group])
-    parameters = {"n_runs": len(sizes), "note": "scale of a run estimated on all of its samples (transductive)"}
+    parameters = {"by": by, "n_runs": len(sizes), "note": f"scale of a {by} estimated on all of its samples (transductive)"}
     return responses.with_step("fmri.standardise_runs", parameters, data=data)
 
 
