@@ -1,0 +1,158 @@
+"""One fold of a comparison: standardise on the training rows, choose penalties inside them, predict the held-out rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurodecode.data.splits import Split
+
+_Floats = NDArray[np.float64]
+_Matrix = NDArray[np.float32]
+
+
+class ModelSettings(NamedTuple):
+    """How penalties are found."""
+
+    model: str = "auto"
+    """``ridge`` (one penalty per target), ``banded`` (one per space and target), or ``auto``: banded for two spaces or more."""
+    alphas: Any = None
+    """Penalties to choose from; None for the grid of the ridge."""
+    inner_cv: Any = None
+    """Inner folds, as in `neurodecode.linear.resolve_folds`."""
+    backend: str = "numpy"
+    """``numpy`` or ``torch``."""
+    device: str | None = None
+    """Device of torch."""
+    n_iter: int = 100
+    """Draws of band weights."""
+    random_state: int = 0
+    """Seed of those draws."""
+
+    def is_banded(self, n_spaces: int) -> bool:
+        """Whether a model of so many spaces has a penalty for each."""
+        return self.model == "banded" or (self.model == "auto" and n_spaces > 1)
+
+
+class FoldFit(NamedTuple):
+    """What one fold gives for a batch of targets."""
+
+    predicted: _Matrix
+    """Held-out rows in units of the responses, shape (n_test, n_targets)."""
+    mean: _Floats
+    """Mean of the training responses, the prediction of the baseline, shape (n_targets,)."""
+    alpha: _Floats
+    """Penalty per target."""
+    inner: _Floats
+    """R2 on the inner folds at that penalty."""
+    weights: _Matrix
+    """Weights of the standardised features on the standardised responses, shape (n_features, n_targets)."""
+    product: _Floats | None
+    """Product measure of each space, shape (n_spaces, n_targets); None for a plain ridge."""
+    gamma: _Floats | None
+    """Weight of each space's kernel, shape (n_spaces, n_targets); None for a plain ridge."""
+
+
+class Standard(NamedTuple):
+    """Mean and standard deviation of training rows."""
+
+    mean: _Floats
+    """Per column, of the values that are not NaN."""
+    scale: _Floats
+    """Per column; 1 where nothing varies."""
+
+    def apply(self, values: _Matrix) -> _Matrix:
+        """Columns of training mean 0 and variance 1."""
+        return ((values - self.mean.astype(np.float32)) / self.scale.astype(np.float32)).astype(np.float32, copy=False)
+
+    def undo(self, values: _Matrix) -> _Matrix:
+        """Back to the units of the data."""
+        return np.asarray(values * self.scale + self.mean, np.float32)
+
+
+def standard(values: _Matrix) -> Standard:
+    """Mean and standard deviation of each column.
+
+    Parameters
+    ----------
+    values : array of shape (n_rows, n_columns)
+        Training rows; NaN is left out.
+
+    Returns
+    -------
+    Standard
+        A column without any value has mean 0; one that does not vary has scale 1.
+    """
+    known = np.isfinite(values)
+    count = np.maximum(known.sum(axis=0), 1)
+    filled = np.where(known, values, 0)
+    mean = filled.sum(axis=0, dtype=np.float64) / count
+    variance = np.square(np.where(known, filled - mean, 0)).sum(axis=0) / count
+    varies = variance > 1e-12 * mean**2
+    return Standard(mean, np.where(varies, np.sqrt(np.where(varies, variance, 1.0)), 1.0))
+
+
+def fit_fold(
+    designs: Sequence[_Matrix], y: _Matrix, split: Split, groups: NDArray[np.int64] | None, gap: int, settings: ModelSettings
+) -> FoldFit:
+    """Fit the training rows of a fold and predict its test rows.
+
+    Parameters
+    ----------
+    designs : sequence of array of shape (n_rows, n_features)
+        Feature spaces with their delays.
+    y : array of shape (n_rows, n_targets)
+        Responses; NaN marks missing ones.
+    split : Split
+        Rows of both sides.
+    groups : array of shape (n_rows,) or None
+        What the inner folds hold out whole.
+    gap : int
+        Rows left out beside an inner block.
+    settings : ModelSettings
+        How penalties are found.
+
+    Returns
+    -------
+    FoldFit
+        Predictions and what led to them.
+    """
+    scales = [standard(design[split.train]) for design in designs]
+    train, test = (
+        [scale.apply(design[rows]) for scale, design in zip(scales, designs, strict=True)] for rows in (split.train, split.test)
+    )
+    of_y = standard(y[split.train])
+    target = of_y.apply(y[split.train])
+    inner_groups = None if groups is None else groups[split.train]
+    banded = settings.is_banded(len(designs))
+    model = _model(banded, gap, settings)
+    given, asked = (train, test) if banded else (np.concatenate(train, axis=1), np.concatenate(test, axis=1))
+    model.fit(given, _without_empty(target), groups=inner_groups)
+    predicted = of_y.undo(model.predict(asked))
+    return FoldFit(
+        np.where(np.isfinite(target).any(axis=0), predicted, np.float32(np.nan)),
+        of_y.mean,
+        np.asarray(model.alpha_, np.float64),
+        np.asarray(model.cv_scores_, np.float64).reshape(-1, y.shape[1]).max(axis=0),
+        np.asarray(model.coef_, np.float32),
+        np.asarray(model.score_bands(test, of_y.apply(y[split.test])), np.float64) if banded else None,
+        np.asarray(model.gamma_, np.float64) if banded else None,
+    )
+
+
+def _without_empty(target: _Matrix) -> _Matrix:
+    """Targets without any training value are fitted as zeros, and their predictions thrown away."""
+    empty = ~np.isfinite(target).any(axis=0)
+    return np.where(empty, np.float32(0), target) if empty.any() else target
+
+
+def _model(banded: bool, gap: int, settings: ModelSettings) -> Any:
+    from neurodecode.linear import BandedRidgeCV, RidgeCV
+
+    shared: dict[str, Any] = {"alphas": settings.alphas, "cv": settings.inner_cv, "gap": gap}
+    if banded:
+        return BandedRidgeCV(n_iter=settings.n_iter, random_state=settings.random_state, **shared)
+    return RidgeCV(backend=settings.backend, device=settings.device, **shared)
