@@ -20,3 +20,4 @@ from .nwb import read_nwb_series as read_nwb_series
 from .nwb import read_nwb_units as read_nwb_units
 from .read import read as read
 from .stimuli import read_stimuli as read_stimuli
+from .transcript import read_transcript as read_transcript
