@@ -11,6 +11,6 @@ from .encoding import encode as encode
 from .inference import permutation_test as permutation_test
 from .leakage import leakage_check as leakage_check
 from .partition import variance_partition as variance_partition
-from .rdm import rdm as rdm
+from .dissimilarity import rdm as rdm
 from .rdm_comparison import compare_rdms as compare_rdms
 from .result import ComparisonResult as ComparisonResult
