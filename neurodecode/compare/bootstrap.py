@@ -161,5 +161,5 @@ def block_bootstrap(
         low, high = np.quantile(drawn, ends, axis=0) + mean
         p = (np.sum(np.abs(drawn) >= np.abs(mean), axis=0) + 1.0) / (n + 1.0)
         parts.append([np.where(np.isfinite(mean), member, np.nan) for member in (mean, low, high, p)])
-    found = (np.concatenate(member).reshape(shape) for member in zip(*parts, strict=True))
-    return BootstrapResult(*found, level=level, n_resamples=n, block=block)
+    mean, low, high, p = (np.concatenate(member).reshape(shape) for member in zip(*parts, strict=True))
+    return BootstrapResult(mean, low, high, p, level, n, block)

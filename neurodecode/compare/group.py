@@ -119,14 +119,15 @@ def sign_flip_test(
     aim = np.abs(t) if alternative == "two-sided" else t
     reached = len(largest) - np.searchsorted(np.sort(largest), aim - _slack(aim), side="left")
     p_max = np.where(np.isnan(t), np.nan, reached / len(signs))
-    members = (member.reshape(shape) for member in (values.mean(axis=0), t, p, p_max))
-    return SignFlipResult(*members, n_subjects=len(values), n_flips=len(signs), exact=len(signs) == 2 ** len(values))
+    mean, t, p, p_max = (member.reshape(shape) for member in (values.mean(axis=0), t, p, p_max))
+    return SignFlipResult(mean, t, p, p_max, len(values), len(signs), exact=len(signs) == 2 ** len(values))
 
 
 def _signs(n_subjects: int, n: int, rng: np.random.Generator) -> _Floats:
     """Patterns of signs, the first without any flip, shape (n_flips, n_subjects)."""
     if n_subjects < 60 and 2**n_subjects <= n:
-        return 1.0 - 2.0 * ((np.arange(2**n_subjects)[:, None] >> np.arange(n_subjects)) & 1)
+        flipped = (np.arange(2**n_subjects)[:, None] >> np.arange(n_subjects)) & 1
+        return 1.0 - 2.0 * flipped.astype(np.float64)
     return np.concatenate([np.ones((1, n_subjects)), rng.choice([-1.0, 1.0], (n - 1, n_subjects))])
 
 

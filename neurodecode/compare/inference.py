@@ -14,7 +14,7 @@ from neurodecode.data.responses import Responses
 from neurodecode.data.splits import group_rows
 from neurodecode.data.validate import check_option
 from neurodecode.errors import DataError
-from neurodecode.linear.delays import run_labels
+from neurodecode.linear.delays import run_of
 from neurodecode.metrics.corrections import false_discovery_rate, tail_p_values
 
 _Floats = NDArray[np.float64]
@@ -147,8 +147,8 @@ def permutation_null(
 
     Neighbouring scans, samples and words are alike, so there are fewer independent samples than rows: with autoregressive series
     of coefficient .8 and 300 rows, the two-sided p value of a textbook correlation, or of shuffled rows, is below .05 in 37 % of
-    unrelated pairs (the one-sided in 21 %). Here predictions are shifted in a circle (7 %) or cut into blocks that are exchanged (6 %), within each run, and
-    :math:`p = (b + 1) / (m + 1)` with b of m permutations reaching the score.
+    unrelated pairs (the one-sided in 21 %). Here predictions are shifted in a circle (7 %) or cut into blocks that are exchanged
+    (6 %), within each run, and :math:`p = (b + 1) / (m + 1)` with b of m permutations reaching the score.
 
     What is left above 5 % comes from the seam of the circle and the borders of blocks. Blocks must be longer than the
     autocorrelation, runs many times longer than `min_shift`. One run of 300 samples has 261 circular shifts of 20 samples or
@@ -197,7 +197,7 @@ def permutation_null(
         null_max = np.fmax(null_max, scores.max(axis=1, initial=-np.inf))
         parts.append(part)
     score, p, mean, sd = (np.concatenate(member).reshape(shape) for member in zip(*parts, strict=True))
-    settings = {"method": method, "n": n, "block": block, "min_shift": min_shift, "tail": tail}
+    settings: dict[str, Any] = {"method": method, "n": n, "block": block, "min_shift": min_shift, "tail": tail}
     settings["random_state"] = None if isinstance(random_state, np.random.Generator) else int(random_state)
     return PermutationResult(
         score=score,
@@ -224,8 +224,7 @@ class _Tested(NamedTuple):
 
 def _as_series(y: Any, y_hat: Any, groups: ArrayLike | None) -> tuple[Any, Any, tuple[int, ...], ArrayLike | None]:
     """Both series as (n_samples, n_targets), the shape of a sample, and the runs."""
-    if groups is None and isinstance(y, Responses):
-        groups = run_labels(y)
+    groups = run_of(groups, y)
     measured, predicted = (part.data if isinstance(part, Responses) else np.asanyarray(part) for part in (y, y_hat))
     if measured.shape != predicted.shape or measured.ndim < 1 or len(measured) < 2 or not measured.size:
         raise DataError(f"y and y_hat must have one shape (n_samples, ...), got {measured.shape} and {predicted.shape}")

@@ -188,7 +188,7 @@ def _combinations(counts: Sequence[int], n: int, rng: np.random.Generator) -> ND
     if total > 2**50:  # too many to number; the same one twice is out of the question
         return np.asarray(rng.integers(0, counts, (n, len(counts))), np.int64)
     chosen = np.arange(total) if total <= n else rng.choice(total, n, replace=False)
-    return np.stack(np.unravel_index(chosen, tuple(counts)), axis=1).astype(np.int64)
+    return np.stack(np.unravel_index(chosen, tuple(counts)), axis=1).astype(np.int64, copy=False)
 
 
 def _take(columns: NDArray[np.int64], n_terms: int) -> Any:
@@ -211,9 +211,10 @@ def _draw_order(length: int, block: int, n: int, rng: np.random.Generator) -> ND
     place = np.arange(whole)
     order = rng.permuted(np.tile(place, (n, 1)), axis=1)
     if not rest:
-        return place * whole + order
+        return np.asarray(place * whole + order)
     short = rng.integers(0, whole + 1, (n, 1))  # blocks that stand before the short one
-    return np.concatenate([place * whole + order + (place >= short) * whole**2, 2 * whole**2 + short], axis=1)
+    columns = [place * whole + order + (place >= short) * whole**2, 2 * whole**2 + short]
+    return np.concatenate(columns, axis=1)
 
 
 def _block_products(y: _Floats, y_hat: _Floats, block: int) -> _Floats:
