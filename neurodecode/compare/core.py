@@ -2,7 +2,8 @@
 
 from neurodecode.features.align import to_tr
 from neurodecode.linear import BandedRidgeCV, Delayer, RidgeCV
+from neurodecode.metrics.corrections import false_discovery_rate
 from neurodecode.metrics.matching import soft_match
 from neurodecode.metrics.similarity import cca, cka, procrustes
 
-__all__ = ["BandedRidgeCV", "Delayer", "RidgeCV", "cca", "cka", "procrustes", "soft_match", "to_tr"]
+__all__ = ["BandedRidgeCV", "Delayer", "RidgeCV", "cca", "cka", "false_discovery_rate", "procrustes", "soft_match", "to_tr"]

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from neurodecode.data.responses import Responses
-from neurodecode.data.splits import Split
+from neurodecode.data.splits import Split, group_rows
 from neurodecode.data.validate import check_length
 from neurodecode.errors import DataError, LeakWarning
 from neurodecode.linear import RidgeCV
@@ -297,9 +297,8 @@ def _order_notes(brain: Any, folds: Sequence[Split]) -> list[str]:
         return []
     notes, samples = [], brain.samples
     if "onset" in samples:
-        runs = run_of(None, brain)
-        steps = samples["onset"].groupby(np.zeros(len(samples)) if runs is None else runs).diff()
-        if (steps < 0).any():
+        onset = samples["onset"].to_numpy(float)
+        if any((np.diff(onset[rows]) < 0).any() for rows in group_rows(len(onset), run_of(None, brain))):
             notes.append(
                 "rows are not in the order of their onsets within runs: sort them, or neighbours are not what is smoothed"
             )
