@@ -17,6 +17,8 @@ from .group import sign_flip_test as sign_flip_test
 from .inference import PermutationResult as PermutationResult
 from .inference import permutation_null as permutation_null
 from .inference import permutation_test as permutation_test
+from .layers import LayerResult as LayerResult
+from .layers import encode_layers as encode_layers
 from .leakage import LeakageResult as LeakageResult
 from .leakage import leakage_check as leakage_check
 from .partition import variance_partition as variance_partition

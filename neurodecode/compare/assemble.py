@@ -35,6 +35,8 @@ class Assembly:
         As in `neurodecode.compare.encode`.
     keep_predictions, keep_weights : bool
         Whether the result holds them.
+    n_spaces : int, optional
+        Feature spaces of the model, by default all there are.
     """
 
     def __init__(
@@ -45,9 +47,11 @@ class Assembly:
         ceiling: Any = "auto",
         keep_predictions: bool = False,
         keep_weights: bool = False,
+        n_spaces: int | None = None,
     ) -> None:
         self.problem, self.settings, self.inference = problem, settings, inference
         self.keep_predictions, self.keep_weights = keep_predictions, keep_weights
+        self.model = "banded" if settings.is_banded(n_spaces or len(problem.designs)) else "ridge"
         self.ceiling = plan_ceiling(ceiling, problem)
         self.scheme = scheme(problem, inference) if inference.n_permutations else None
         self._null_max: _Array | None = None
@@ -155,7 +159,7 @@ class Assembly:
     def _settings(self) -> dict[str, Any]:
         problem, settings = self.problem, self.settings
         return {
-            "model": "banded" if settings.is_banded(len(problem.designs)) else "ridge",
+            "model": self.model,
             "spaces": {name: int(design.shape[1]) for name, design in problem.designs.items()},
             "nuisance": problem.nuisance,
             "delays_s": problem.delays_s,

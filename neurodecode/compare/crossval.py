@@ -12,6 +12,7 @@ from neurodecode.compare.fold_fit import FoldFit, ModelSettings, fit_fold
 from neurodecode.compare.fold_scores import held_out_scores
 from neurodecode.compare.outer import Outer, inner_gap
 from neurodecode.compare.rows import Targets
+from neurodecode.data.validate import check_positive
 
 _Floats = NDArray[np.float64]
 _Matrix = NDArray[np.float32]
@@ -77,8 +78,10 @@ def batches(
     """
     from tqdm.auto import tqdm
 
+    if target_batch is not None:
+        check_positive("target_batch", target_batch)
     widest = max(sum(design.shape[1] for design in designs) for designs in models.values())
-    size = target_batch or max(64, _BATCH_BYTES // (4 * max(targets.n_rows, widest)))
+    size = target_batch or max(64, _BATCH_BYTES // (4 * len(models) * max(targets.n_rows, widest)))
     starts = range(0, targets.n_targets, size)
     with tqdm(total=len(starts) * len(models) * len(outer.splits), desc="encode", unit="fold", disable=None, leave=False) as bar:
         for start in starts:

@@ -14,7 +14,6 @@ from neurodecode.compare.fold_fit import ModelSettings
 from neurodecode.compare.prepare import DELAYS_S, Problem, prepare
 from neurodecode.compare.result import ComparisonResult
 from neurodecode.compare.significance import Inference
-from neurodecode.data.validate import check_option
 
 _Matrix = NDArray[np.float32]
 
@@ -121,12 +120,11 @@ def encode(
     LeakWarning
         If `cv` puts neighbours in time on both sides.
     """
-    check_option("model", model, ("auto", "ridge", "banded"))
     inference = Inference(n_permutations, permutation, correction, random_state).check(repeats)
+    settings = ModelSettings(model, alphas, inner_cv, backend, device, random_state).check()
     problem = prepare(
         features, brain, nuisance=nuisance, delays_s=delays_s, groups=groups, TR=TR, cv=cv, gap=gap, repeats=repeats
     )
-    settings = ModelSettings(model, alphas, inner_cv, backend, device, random_state=random_state)
     assembly = Assembly(problem, settings, inference, ceiling, keep_predictions, keep_weights)
     for batch in batches(_models(problem), problem.aligned.targets, problem.outer, settings, target_batch):
         assembly.add(batch.columns, batch.y, batch.models["full"], batch.models.get("nuisance"))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodecode.data.splits import Split
+from neurodecode.data.validate import check_option
 
 _Floats = NDArray[np.float64]
 _Matrix = NDArray[np.float32]
@@ -27,10 +28,14 @@ class ModelSettings(NamedTuple):
     """``numpy`` or ``torch``."""
     device: str | None = None
     """Device of torch."""
-    n_iter: int = 100
-    """Draws of band weights."""
     random_state: int = 0
-    """Seed of those draws."""
+    """Seed of band weights."""
+
+    def check(self) -> ModelSettings:
+        """This, or an error that says which setting is unknown."""
+        check_option("model", self.model, ("auto", "ridge", "banded"))
+        check_option("backend", self.backend, ("numpy", "torch"))
+        return self
 
     def is_banded(self, n_spaces: int) -> bool:
         """Whether a model of so many spaces has a penalty for each."""
@@ -150,9 +155,11 @@ def _without_empty(target: _Matrix) -> _Matrix:
 
 
 def _model(banded: bool, gap: int, settings: ModelSettings) -> Any:
-    from neurodecode.linear import BandedRidgeCV, RidgeCV
-
     shared: dict[str, Any] = {"alphas": settings.alphas, "cv": settings.inner_cv, "gap": gap}
     if banded:
-        return BandedRidgeCV(n_iter=settings.n_iter, random_state=settings.random_state, **shared)
+        from neurodecode.linear.banded import BandedRidgeCV
+
+        return BandedRidgeCV(random_state=settings.random_state, **shared)
+    from neurodecode.linear.ridge import RidgeCV
+
     return RidgeCV(backend=settings.backend, device=settings.device, **shared)

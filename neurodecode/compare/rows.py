@@ -153,9 +153,11 @@ def _check_rows(name: str, got: int, expected: int, where: str) -> None:
 
 
 def _is_repeated_series(spaces: Mapping[str, Responses], brain: Responses) -> bool:
-    """Whether scans carry ids and some come several times, as when a film is shown twice."""
-    named = all("stimulus" in part.samples and part.samples["stimulus"].notna().all() for part in (*spaces.values(), brain))
-    return named and bool(brain.samples["stimulus"].duplicated().any())
+    """Whether scans carry ids, one row of features each, and some come several times, as when a film is shown twice."""
+    if not all("stimulus" in part.samples and part.samples["stimulus"].notna().all() for part in (*spaces.values(), brain)):
+        return False
+    once = not any(space.samples["stimulus"].duplicated().any() for space in spaces.values())
+    return once and bool(brain.samples["stimulus"].duplicated().any())
 
 
 def _by_stimulus(spaces: Mapping[str, Responses], brain: Responses, repeats: str) -> Aligned:
