@@ -12,7 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from neurodecode.data.responses import Responses
 from neurodecode.data.validate import check_option
 from neurodecode.errors import DataError
-from neurodecode.linear.banded_fit import fit_bands, folds_within, missing_patterns, resolve_alphas
+from neurodecode.linear.alphas import resolve_alphas
+from neurodecode.linear.backend import get_backend
+from neurodecode.linear.banded_fit import fit_bands, folds_within, missing_patterns
 from neurodecode.linear.banded_forms import Form, PrimalForm, make_form
 from neurodecode.linear.banded_search import Options, check_candidates, draw_candidates
 from neurodecode.linear.bands import Band, make_bands
@@ -29,9 +31,9 @@ class BandedRidgeCV:
     """Ridge regression with a penalty per feature space (band) and target, chosen by random search and cross-validation.
 
     ``coef = argmin |Y - sum_i X_i coef_i|^2 + alpha sum_i |coef_i|^2 / gamma_i`` on centred data, which is kernel ridge with
-    ``K(gamma) = sum_i gamma_i K_i``. The weights ``gamma`` lie on the simplex: all bands alike (ridge), each band alone, and draws
-    from Dirichlet distributions are tried, and each target keeps the best, so that no target does worse than under ridge in
-    cross-validation. Delays of a band share its penalty. [1]_
+    ``K(gamma) = sum_i gamma_i K_i``. The weights ``gamma`` lie on the simplex: all bands alike (ridge), each band alone, and
+    draws from Dirichlet distributions are tried, and each target keeps the best, so that no target does worse than under ridge
+    in cross-validation. Delays of a band share its penalty. [1]_
 
     Parameters
     ----------
@@ -63,6 +65,10 @@ class BandedRidgeCV:
     store : str
         ``"coef"``, or ``"dual"`` to keep weights of samples and the features instead, which is smaller where there are many
         features.
+    backend : str
+        ``"numpy"`` or ``"torch"``.
+    device : str, optional
+        Device of torch, e.g. ``"cuda"``.
     target_batch : int, optional
         Targets at a time, by default what fits the cache.
     random_state : int or Generator
@@ -85,7 +91,7 @@ class BandedRidgeCV:
     surface_ : array of shape (n_candidates, n_alphas, n_targets)
         R2 of all, where asked for; NaN where not tried.
     alphas_ : array of shape (n_alphas,)
-        Penalties tried.
+        Penalties tried, ascending.
     folds_ : list of Split
         Folds.
     form_ : str
@@ -118,6 +124,8 @@ class BandedRidgeCV:
     patience: int | None = None
     keep_surface: bool = False
     store: str = "coef"
+    backend: str = "numpy"
+    device: str | None = None
     target_batch: int | None = None
     random_state: int | np.random.Generator = 0
 
@@ -161,7 +169,7 @@ class BandedRidgeCV:
         wanted = "dual" if self.store == "dual" else self.form
         form = make_form(self._bands, wanted, min(len(split.train) for split in self.folds_))
         self.form_ = "primal" if isinstance(form, PrimalForm) else "dual"
-        self.alphas_ = resolve_alphas(self.alphas, form, sum(self.widths_), len(y))
+        self.alphas_ = np.sort(resolve_alphas(self.alphas, form.trace(), min(sum(self.widths_), len(y))))
         self._start(y.shape[1], raw[0].features.dtype, len(y))
         for rows, targets in missing_patterns(y, valid):
             self._fit_part(raw, form, y, rows, targets)
@@ -188,7 +196,9 @@ class BandedRidgeCV:
 
     def _fit_part(self, raw: list[Band], form: Form, y: Any, rows: NDArray[np.int64], targets: NDArray[np.int64]) -> None:
         """Fit targets that have the same samples."""
-        options = Options(self.search == "coarse", self.patience, self.target_batch, self.keep_surface)
+        options = Options(
+            get_backend(self.backend, self.device), self.search == "coarse", self.patience, self.target_batch, self.keep_surface
+        )
         part = y if (len(rows), len(targets)) == y.shape else y[np.ix_(rows, targets)]
         folds = folds_within(self.folds_, rows, len(y))
         fit = fit_bands(form.take(rows), part, folds, self.candidates_, self.alphas_, options)
@@ -235,7 +245,8 @@ class BandedRidgeCV:
         """
         bands = self._matching(X, groups)
         total = self.intercept_ + sum(self._part(i, band, slice(None)) for i, band in enumerate(bands))
-        return total.astype(bands[0].features.dtype).reshape(len(total), *self._shape)
+        predicted: _Array = total.astype(bands[0].features.dtype).reshape(len(total), *self._shape)
+        return predicted
 
     def score(self, X: Any, Y: Any, groups: ArrayLike | None = None) -> Any:
         """R2 of the prediction.
@@ -293,9 +304,10 @@ class BandedRidgeCV:
         n_targets = self.alpha_.size
         if self.store == "dual":
             dual, gamma = self.dual_coef_.reshape(-1, n_targets)[:, targets], self.gamma_.reshape(-1, n_targets)[number, targets]
-            return band.gram(self._bands[number]) @ (dual * gamma.astype(dual.dtype))
+            return np.asarray(band.gram(self._bands[number]) @ (dual * gamma.astype(dual.dtype)))
         end = sum(self.widths_[: number + 1])
-        return band.dot(self.coef_.reshape(-1, n_targets)[end - self.widths_[number] : end, targets])
+        here: _Array = band.dot(self.coef_.reshape(-1, n_targets)[end - self.widths_[number] : end, targets])
+        return here
 
     def _shape_like(self, flat: bool) -> BandedRidgeCV:
         """Drop the axis of targets where Y had none."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from neurodecode.data.splits import Split
 from neurodecode.errors import DataError
 from neurodecode.linear.banded_forms import Form
-from neurodecode.linear.banded_search import Options, Search, search_bands
+from neurodecode.linear.banded_search import Options, Search, Targets, search_bands
 from neurodecode.linear.banded_solve import final_weights
 
 _Rows = NDArray[np.int64]
@@ -57,42 +58,10 @@ def fit_bands(form: Form, y: Any, folds: Sequence[Split], gammas: _Floats, alpha
         Choice and weights.
     """
     search = search_bands(form, y, folds, gammas, alphas, options)
-    mean = np.asarray(y.mean(axis=0, dtype=np.float64))
-    weights = final_weights(form, y, mean, gammas[search.candidate], alphas[search.alpha])
-    return BandedFit(search, gammas[search.candidate].T, alphas[search.alpha], mean, weights)
-
-
-def resolve_alphas(alphas: ArrayLike | None, form: Form, n_columns: int, n_samples: int) -> _Floats:
-    """Penalties to try, ascending.
-
-    Parameters
-    ----------
-    alphas : array_like of shape (n_alphas,) or None
-        Penalties of your own; None for ten from 1e-4 to 1e5 times the mean eigenvalue of the kernel of all bands alike.
-    form : Form
-        The bands.
-    n_columns, n_samples : int
-        The smaller of the two is the number of eigenvalues.
-
-    Returns
-    -------
-    array of shape (n_alphas,)
-        Penalties.
-
-    Raises
-    ------
-    DataError
-        If one is not a finite number above 0, or features do not vary.
-    """
-    if alphas is None:
-        scale = form.scale() / min(n_columns, n_samples)
-        if not scale > 0:
-            raise DataError(f"no feature of the bands varies over the {n_samples} samples: there is nothing to fit")
-        return scale * np.logspace(-4, 5, 10)
-    given = np.sort(np.atleast_1d(np.asarray(alphas, float)))
-    if given.ndim != 1 or not given.size or not np.all(np.isfinite(given) & (given > 0)):
-        raise DataError(f"alphas must be at least one finite number, all above 0, got {given}")
-    return given
+    mean, targets = np.asarray(y.mean(axis=0, dtype=np.float64)), Targets.of(y, options.backend, form.dtype())
+    gamma, alpha = gammas[search.candidate], alphas[search.alpha]
+    weights = final_weights(options.backend, form.to(options.backend), partial(targets.about, mean), gamma, alpha)
+    return BandedFit(search, gamma.T, alpha, mean, weights.T)
 
 
 def missing_patterns(y: Any, valid: NDArray[np.bool_]) -> Iterator[tuple[_Rows, _Rows]]:
@@ -147,7 +116,7 @@ def folds_within(folds: Sequence[Split], rows: _Rows, n_samples: int) -> list[Sp
     """
     place = np.full(n_samples, -1)
     place[rows] = np.arange(len(rows))
-    cut = [Split(*(place[side][place[side] >= 0] for side in (f.train, f.test)), f.name) for f in folds]
+    cut = [Split(place[f.train][place[f.train] >= 0], place[f.test][place[f.test] >= 0], f.name) for f in folds]
     kept = [f for f in cut if min(len(f.train), len(f.test)) >= 2]
     if not kept:
         raise DataError(

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodecode.data.validate import check_option
+from neurodecode.linear.backend import Backend
 from neurodecode.linear.bands import Band
 
 _Array = Any  # numpy or torch
+_SAMPLED = 64  # training samples on which operators of features are compared
 _Rows = NDArray[np.int64]
 _Floats = NDArray[np.float64]
 
@@ -23,8 +25,10 @@ class System(NamedTuple):
     """Products of what was trained on, scaled, (size, size)."""
     cross: _Array
     """Products of held-out and trained on, scaled, (n_test, size)."""
-    scale: _Array | None
+    scale: _Array | None = None
     """Factor of each direction, (size,); None for 1."""
+    samples: _Array | None = None
+    """From solutions to some training samples, (size, n_sampled); None where solutions are of samples."""
 
 
 class DualForm(NamedTuple):
@@ -33,9 +37,21 @@ class DualForm(NamedTuple):
     kernels: Sequence[_Array]
     """One kernel per band, (n_samples, n_samples) each."""
 
+    def to(self, backend: Backend) -> DualForm:
+        """Bring the kernels to a device."""
+        return DualForm([backend.asarray(k, k.dtype) for k in self.kernels])
+
     def take(self, rows: _Rows) -> DualForm:
         """Cut to some samples."""
         return self if len(rows) == len(self.kernels[0]) else DualForm([k[rows][:, rows] for k in self.kernels])
+
+    def dtype(self) -> Any:
+        """Precision of the kernels."""
+        return self.kernels[0].dtype
+
+    def all_rows(self) -> _Rows:
+        """Numbers of the samples."""
+        return np.arange(len(self.kernels[0]))
 
     def pick(self, bands: Sequence[int]) -> DualForm:
         """Cut to some bands."""
@@ -54,7 +70,7 @@ class DualForm(NamedTuple):
         gram, cross = mixed[train][:, train], mixed[test][:, train]
         mean = gram.mean(0)
         cross = cross - mean - (cross.mean(1) - mean.mean())[:, None]
-        return System(gram - mean - mean[:, None] + mean.mean(), cross, None)
+        return System(gram - mean - mean[:, None] + mean.mean(), cross)
 
     def known(self, y: _Array, train: _Rows) -> _Array:
         """Centred targets of the training samples, (n_train, n_targets)."""
@@ -65,7 +81,7 @@ class DualForm(NamedTuple):
         crosses = (self.system(kernel, train, test).cross for kernel in self.kernels)
         return [cross @ (weights * gamma.astype(weights.dtype)) for cross, gamma in zip(crosses, gammas, strict=True)]
 
-    def scale(self) -> float:
+    def trace(self) -> float:
         """Mean squared distance from the mean times the number of samples, all bands alike: the trace of the centred kernel."""
         traces = [float(k.diagonal().sum(dtype=float)) - float(k.sum(dtype=float)) / len(k) for k in self.kernels]
         return sum(traces) / len(traces)
@@ -79,9 +95,21 @@ class PrimalForm(NamedTuple):
     widths: Sequence[int]
     """Number of columns of each band."""
 
+    def to(self, backend: Backend) -> PrimalForm:
+        """Bring the columns to a device."""
+        return PrimalForm(backend.asarray(self.features, self.features.dtype), self.widths)
+
     def take(self, rows: _Rows) -> PrimalForm:
         """Cut to some samples."""
         return self if len(rows) == len(self.features) else PrimalForm(self.features[rows], self.widths)
+
+    def dtype(self) -> Any:
+        """Precision of the columns."""
+        return self.features.dtype
+
+    def all_rows(self) -> _Rows:
+        """Numbers of the samples."""
+        return np.arange(len(self.features))
 
     def pick(self, bands: Sequence[int]) -> PrimalForm:
         """Cut to some bands."""
@@ -90,13 +118,17 @@ class PrimalForm(NamedTuple):
 
     def mix(self, gamma: _Floats) -> _Array:
         """Weigh the bands: the factor ``sqrt(gamma)`` of each column, shape (n_columns,)."""
-        return np.repeat(np.sqrt(gamma), self.widths).astype(self.features.dtype)
+        factors = self.features[0] * 0 + 1  # of the same kind of array, on the same device
+        ends = np.cumsum(self.widths)
+        for weight, width, end in zip(np.sqrt(gamma), self.widths, ends, strict=True):
+            factors[end - width : end] = float(weight)
+        return factors
 
     def system(self, mixed: _Array, train: _Rows, test: _Rows) -> System:
         """Products of one fold, of features centred by the mean of the training samples."""
         mean = self.features[train].mean(0)
         x = (self.features[train] - mean) * mixed
-        return System(x.T @ x, (self.features[test] - mean) * mixed, mixed)
+        return System(x.T @ x, (self.features[test] - mean) * mixed, mixed, x[:: max(1, len(train) // _SAMPLED)].T)
 
     def known(self, y: _Array, train: _Rows) -> _Array:
         """Products of features and centred targets of the training samples, (n_columns, n_targets)."""
@@ -108,7 +140,7 @@ class PrimalForm(NamedTuple):
         ends = np.cumsum(self.widths)
         return [x[:, b - w : b] @ weights[b - w : b] for w, b in zip(self.widths, ends, strict=True)]
 
-    def scale(self) -> float:
+    def trace(self) -> float:
         """Trace of the centred kernel of all bands alike."""
         x = self.features - self.features.mean(0)
         return float(np.einsum("ij,ij->", x, x, dtype=float)) / len(self.widths)

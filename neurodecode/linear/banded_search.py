@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurodecode.data.splits import Split
 from neurodecode.errors import DataError
+from neurodecode.linear.backend import Backend
 from neurodecode.linear.banded_forms import Form
-from neurodecode.linear.banded_solve import hat_operators, residuals
+from neurodecode.linear.banded_solve import make_operators, squared_errors
 
 _Floats = NDArray[np.float64]
 _TILE_BYTES = 8 << 20  # predictions of one tile of targets stay in the cache of the processor
@@ -20,6 +21,8 @@ _TILE_BYTES = 8 << 20  # predictions of one tile of targets stay in the cache of
 class Options(NamedTuple):
     """How to search."""
 
+    backend: Backend
+    """Who does the algebra."""
     coarse: bool = False
     """After the uniform and single bands try only the penalties beside the best of each target."""
     patience: int | None = None
@@ -133,17 +136,41 @@ def search_bands(form: Form, y: Any, folds: Sequence[Split], gammas: _Floats, al
     """
     from tqdm.auto import tqdm
 
+    targets = Targets.of(y, options.backend, form.dtype())
+    form, tile = form.to(options.backend), options.target_batch or _tile(options.backend, len(alphas), folds)
     truth = [_Truth.of(y, fold) for fold in folds]
     state = _State.start(len(gammas), len(alphas), y.shape[1], options.keep_surface)
     n_first = 1 + gammas.shape[1]
     for number, gamma in enumerate(tqdm(gammas, desc="weights of bands", disable=None, delay=2.0, leave=False)):
         narrow = options.coarse and number >= n_first
         patience = options.patience if number >= n_first else None
-        tile = options.target_batch or _tile(len(alphas), folds)
         jobs = list(_jobs(state, len(alphas), state.active(number, patience), narrow, tile))
         if jobs:
-            state.update(number, jobs, _mean_scores(form, y, truth, gamma, alphas, jobs))
+            state.update(number, jobs, _mean_scores(form, targets, truth, gamma, alphas, jobs))
     return state.result()
+
+
+class Targets(NamedTuple):
+    """Targets where the algebra is done."""
+
+    values: Any
+    """(n_samples, n_targets): on a device all of them, else as they came, which may be a memory map."""
+    backend: Backend
+    """Who does the algebra."""
+    dtype: Any
+    """Precision."""
+
+    @classmethod
+    def of(cls, y: Any, backend: Backend, dtype: Any) -> Targets:
+        """Bring targets to the device, if there is one."""
+        here = isinstance(backend.asarray(np.zeros(1), dtype), np.ndarray)
+        return cls(y if here else backend.asarray(y, dtype), backend, dtype)
+
+    def about(self, mean: _Floats, targets: Any) -> Any:
+        """Some targets about a mean of each, in the precision of the algebra."""
+        part = self.values[:, targets]
+        double = "32" not in str(part.dtype)
+        return self.backend.asarray(part - self.backend.asarray(mean[targets], np.float64 if double else np.float32), self.dtype)
 
 
 class _Job(NamedTuple):
@@ -194,7 +221,7 @@ class _State:
         """Take over what is better."""
         for job, table in zip(jobs, scores, strict=True):
             if self.surface is not None:
-                self.surface[number, job.alphas, job.targets] = table
+                self.surface[number][job.alphas, job.targets] = table
             table = np.where(np.isnan(table), -np.inf, table)
             best = len(table) - 1 - np.argmax(table[::-1], axis=0)
             value = table[best, np.arange(table.shape[1])]
@@ -214,10 +241,10 @@ class _State:
         return Search(self.candidate, self.alpha, score, self.surface)
 
 
-def _tile(n_alphas: int, folds: Sequence[Split]) -> int:
-    """Targets whose predictions fit the cache."""
+def _tile(backend: Backend, n_alphas: int, folds: Sequence[Split]) -> int:
+    """Targets whose predictions fit the cache, or keep a device busy."""
     rows = n_alphas * max(len(fold.test) for fold in folds)
-    return int(np.clip(_TILE_BYTES // (4 * rows), 256, 8192))
+    return max(backend.tile // 4, min(8192, _TILE_BYTES // (4 * rows)))
 
 
 def _jobs(state: _State, n_alphas: int, active: NDArray[np.int64], narrow: bool, tile: int) -> Iterator[_Job]:
@@ -233,23 +260,21 @@ def _jobs(state: _State, n_alphas: int, active: NDArray[np.int64], narrow: bool,
 
 
 def _mean_scores(
-    form: Form, y: Any, truth: Sequence[_Truth], gamma: _Floats, alphas: _Floats, jobs: Sequence[_Job]
+    form: Form, y: Targets, truth: Sequence[_Truth], gamma: _Floats, alphas: _Floats, jobs: Sequence[_Job]
 ) -> list[_Floats]:
     """R2 of one candidate, mean over the folds in which a target varies: (n_alphas, n_targets) per job."""
     mixed = form.mix(gamma)
     scores = [np.zeros((j.alphas.stop - j.alphas.start, len(truth[0].mean[j.targets]))) for j in jobs]
-    n_folds = np.sum([t.total > 0 for t in truth], axis=0)
-    needed = np.zeros(len(alphas), bool)
-    for job in jobs:
-        needed[job.alphas] = True
-    place = np.cumsum(needed) - 1
-    for known in truth:
-        hat = hat_operators(form.system(mixed, known.fold.train, known.fold.test), alphas[needed])
+    for one in truth:
+        system = form.system(mixed, one.fold.train, one.fold.test)
+        made: dict[tuple[int, int], Any] = {}
         for job, score in zip(jobs, scores, strict=True):
-            first = int(place[job.alphas.start])
-            operators = hat[first : first + len(score)]
-            total = known.total[job.targets]
-            left = residuals(operators, form, y[:, job.targets], known.fold, known.mean[job.targets])
+            window = (job.alphas.start, job.alphas.stop)
+            if window not in made:
+                made[window] = make_operators(y.backend, system, alphas[job.alphas])
+            left = squared_errors(y.backend, made[window], form, y.about(one.mean, job.targets), one.fold)
+            total = one.total[job.targets]
             score += np.where(total > 0, 1 - left / np.where(total > 0, total, 1.0), 0.0)
+    n_folds = np.sum([t.total > 0 for t in truth], axis=0)
     with np.errstate(invalid="ignore"):
         return [score / n_folds[job.targets] for job, score in zip(jobs, scores, strict=True)]

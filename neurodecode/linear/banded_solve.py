@@ -1,24 +1,44 @@
-"""Ridge of one gamma: the hat operators of a fold, what they leave unexplained, and the weights of the final fit."""
+"""Ridge of one mixture of bands: the operators of a fold, what they leave unexplained, and the weights of the final fit."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurodecode.data.splits import Split
+from neurodecode.errors import DataError
+from neurodecode.linear.alphas import choose_skeleton
+from neurodecode.linear.backend import Backend
 from neurodecode.linear.banded_forms import Form, System
 
-_ROWS = 128  # held-out samples whose squares are added up in single precision
 _WORST_CONDITION = 1e6  # beyond, a factorisation in single precision loses what the penalty adds
+_TOLERANCE = {np.float32: 1e-5, np.float64: 1e-10}  # error of interpolation over penalties, as a share of the targets' size
+_PROBES = 8  # random sums of held-out rows on which that error is measured
+_ROWS = 128  # held-out samples whose squares are added up in single precision
+_Floats = NDArray[np.float64]
 
 
-def hat_operators(system: System, alphas: NDArray[np.float64]) -> NDArray[Any]:
-    """Map what was trained on to predictions: ``H_alpha = cross (gram + alpha I)^-1``.
+class Operators(NamedTuple):
+    """From what is known of the targets to predictions, at each penalty."""
+
+    chosen: Any
+    """Operators of some penalties, (n_chosen, n_test, size)."""
+    weights: Any
+    """Operators of all penalties as sums of the chosen ones, (n_alphas, n_chosen); NaN for a penalty that is too small."""
+
+
+def make_operators(backend: Backend, system: System, alphas: _Floats) -> Operators:
+    """Operators ``H_alpha = cross (gram + alpha I)^-1`` of one fold.
+
+    Those of some penalties are solved for; the others follow from them with an error of 1e-5 of the size of the targets (1e-10
+    in double precision).
 
     Parameters
     ----------
+    backend : Backend
+        Who does the algebra.
     system : System
         One fold.
     alphas : array of shape (n_alphas,)
@@ -26,90 +46,105 @@ def hat_operators(system: System, alphas: NDArray[np.float64]) -> NDArray[Any]:
 
     Returns
     -------
-    array of shape (n_alphas, n_test, size)
-        One operator per penalty; NaN where the penalty is too small for a factorisation.
+    Operators
+        Of all penalties.
     """
-    hat = np.empty((len(alphas), *system.cross.shape), system.cross.dtype)
-    for k, alpha in enumerate(alphas):
-        hat[k] = ridge_solve(system.gram, float(alpha), system.cross.T).T
+    dtype = _dtype(system.cross)
+    n_test, size = system.cross.shape
+    factors = [_factor(backend, system.gram, float(alpha)) for alpha in alphas]
+    usable = [k for k, factor in enumerate(factors) if factor is not None]
+    chosen, weights = usable, np.eye(len(usable))
+    if len(usable) > 2 and n_test > _PROBES:
+        sums = np.random.default_rng(0).standard_normal((_PROBES, n_test)) / _PROBES**0.5
+        probe = backend.asarray(sums, dtype) @ system.cross
+        found = np.stack([_seen(backend, system, factors[k], probe) for k in usable])
+        skeleton = choose_skeleton(found, _TOLERANCE[dtype] * n_test**0.5)
+        if len(skeleton.chosen) < len(usable):
+            chosen, weights = [usable[k] for k in skeleton.chosen], skeleton.weights
+    operators = backend.empty((len(chosen), n_test, size), dtype)
+    for j, k in enumerate(chosen):
+        operators[j] = _solve(backend, factors[k], system.cross, dtype)
     if system.scale is not None:
-        hat *= system.scale
-    return hat
+        operators *= system.scale
+    full = np.full((len(alphas), len(chosen)), np.nan)
+    full[usable] = weights
+    return Operators(operators, backend.asarray(full, dtype))
 
 
-def ridge_solve(gram: NDArray[Any], alpha: float, known: NDArray[Any]) -> NDArray[Any]:
-    """Solve ``(gram + alpha I) x = known`` by Cholesky, in double precision where single would not do.
-
-    Parameters
-    ----------
-    gram : array of shape (size, size)
-        Symmetric, not negative.
-    alpha : float
-        Penalty.
-    known : array of shape (size, n_columns)
-        Right-hand sides.
-
-    Returns
-    -------
-    array of shape (size, n_columns)
-        Solution, of the dtype of `known`; NaN where the matrix is not positive definite even in double precision.
-    """
-    from scipy.linalg.lapack import dposv, sposv
-
-    single = gram.dtype == np.float32 and np.trace(gram, dtype=np.float64) <= _WORST_CONDITION * alpha
-    for solve, dtype in ((sposv, np.float32), (dposv, np.float64)) if single else ((dposv, np.float64),):
-        matrix = np.array(gram, dtype, order="F")
-        matrix.flat[:: len(matrix) + 1] += alpha
-        _, x, failed = solve(matrix, known, lower=1, overwrite_a=1)
-        if not failed:
-            return np.asarray(x, known.dtype)
-    return np.full(known.shape, np.nan, known.dtype)
+def _seen(backend: Backend, system: System, factor: Any, probe: Any) -> NDArray[Any]:
+    """A sketch of one operator: random sums of its rows, as they act on training samples."""
+    solved = _solve(backend, factor, probe, _dtype(probe))
+    return backend.numpy(solved if system.samples is None else solved @ system.samples).ravel()
 
 
-def residuals(hat: NDArray[Any], form: Form, y: NDArray[Any], fold: Split, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+def _dtype(array: Any) -> Any:
+    """Precision of an array of any backend."""
+    return np.float32 if "32" in str(array.dtype) else np.float64
+
+
+def _factor(backend: Backend, gram: Any, alpha: float) -> Any:
+    """Cholesky factor, in double precision where single would not do; None where nothing does."""
+    if "32" in str(gram.dtype):
+        if float((gram * gram).sum()) ** 0.5 <= _WORST_CONDITION * alpha:  # the norm bounds the largest eigenvalue
+            factor = backend.factor(gram, alpha)
+            if factor is not None:
+                return factor
+        gram = backend.asarray(gram, np.float64)
+    return backend.factor(gram, alpha)
+
+
+def _solve(backend: Backend, factor: Any, rows: Any, dtype: Any) -> Any:
+    """``rows (gram + alpha I)^-1`` in the precision of the factor, returned in that of the data; rows stay as they are."""
+    right = rows * 1 if _dtype(factor) == _dtype(rows) else backend.asarray(rows, _dtype(factor))
+    return backend.asarray(backend.solve(factor, right), dtype)
+
+
+def squared_errors(backend: Backend, operators: Operators, form: Form, y: Any, fold: Split) -> _Floats:
     """Sum of squared errors on the held-out samples of a fold.
 
     Parameters
     ----------
-    hat : array of shape (n_alphas, n_test, size)
-        Of `hat_operators`.
+    backend : Backend
+        Who does the algebra.
+    operators : Operators
+        Of the fold.
     form : Form
         The bands.
     y : array of shape (n_samples, n_targets)
-        Targets.
+        Targets about the mean of their training samples.
     fold : Split
         Rows.
-    mean : array of shape (n_targets,)
-        Mean of the targets over the training samples.
 
     Returns
     -------
     array of shape (n_alphas, n_targets)
         Sums, in double precision.
     """
-    centred = (y - mean).astype(hat.dtype, copy=False)
-    predicted = (hat.reshape(-1, hat.shape[2]) @ form.known(centred, fold.train)).reshape(*hat.shape[:2], -1)
-    predicted -= centred[fold.test]
-    total = np.zeros((len(hat), predicted.shape[2]))
-    for start in range(0, predicted.shape[1], _ROWS):
-        part = predicted[:, start : start + _ROWS]
-        total += np.einsum("avt,avt->at", part, part)
+    n_chosen, n_test, size = operators.chosen.shape
+    predicted = backend.matmul(operators.chosen.reshape(-1, size), form.known(y, fold.train)).reshape(n_chosen, -1)
+    if n_chosen < len(operators.weights):  # else the weights are those of the identity
+        predicted = backend.matmul(operators.weights, predicted)
+    left = predicted.reshape(len(operators.weights), n_test, -1)
+    left -= y[fold.test]
+    total = np.zeros((left.shape[0], left.shape[2]))
+    for start in range(0, n_test, _ROWS):
+        part = left[:, start : start + _ROWS]
+        part *= part
+        total += backend.numpy(part.sum(1))
     return total
 
 
-def final_weights(
-    form: Form, y: Any, mean: NDArray[np.float64], gammas: NDArray[np.float64], alphas: NDArray[np.float64]
-) -> NDArray[Any]:
-    """Fit all samples, targets of one gamma and penalty together.
+def final_weights(backend: Backend, form: Form, y: Any, gammas: _Floats, alphas: _Floats) -> NDArray[Any]:
+    """Fit all samples, targets of one mixture and penalty together.
 
     Parameters
     ----------
+    backend : Backend
+        Who does the algebra.
     form : Form
         The bands.
-    y : array of shape (n_samples, n_targets)
-        Targets.
-    mean : array of shape (n_targets,)
-        Their mean.
+    y : callable
+        ``y(targets)`` gives targets about their mean, (n_samples, n_part), in the backend.
     gammas : array of shape (n_targets, n_bands)
         Weights of bands of each target.
     alphas : array of shape (n_targets,)
@@ -117,20 +152,28 @@ def final_weights(
 
     Returns
     -------
-    array of shape (size, n_targets)
-        Weights of samples (dual) or of columns (primal).
+    array of shape (n_targets, size)
+        Weights of samples (dual) or of columns (primal) of each target.
+
+    Raises
+    ------
+    DataError
+        If a penalty is too small for all samples together.
     """
-    rows = np.arange(len(y))
-    kinds, kind = np.unique(gammas, axis=0, return_inverse=True)
+    rows = form.all_rows()
     weights: NDArray[Any] | None = None
+    kinds, kind = np.unique(gammas, axis=0, return_inverse=True)
     for k, gamma in enumerate(kinds):
         here = np.flatnonzero(kind.ravel() == k)
-        system = form.system(form.mix(gamma), rows, rows[:0])
-        scale = 1 if system.scale is None else system.scale[:, None]
+        system = form.system(form.mix(gamma), rows, rows[:1])
         for alpha in np.unique(alphas[here]):
             targets = here[alphas[here] == alpha]
-            centred = (y[:, targets] - mean[targets]).astype(system.gram.dtype, copy=False)
-            found = scale * ridge_solve(system.gram, float(alpha), scale * form.known(centred, rows))
-            weights = np.empty((len(found), len(alphas)), found.dtype) if weights is None else weights
-            weights[:, targets] = found
-    return np.empty((len(y), 0)) if weights is None else weights
+            factor = _factor(backend, system.gram, float(alpha))
+            if factor is None:
+                raise DataError(f"alpha={alpha:g} is too small to fit all samples, bands weighted {gamma}: give larger alphas")
+            scale = 1 if system.scale is None else system.scale
+            known = form.known(y(targets), rows).T
+            found = backend.numpy(scale * _solve(backend, factor, scale * known, _dtype(known)))
+            weights = np.empty((len(alphas), found.shape[1]), found.dtype) if weights is None else weights
+            weights[targets] = found
+    return np.empty((0, len(rows))) if weights is None else weights

@@ -51,4 +51,4 @@ def product_measure(true: ArrayLike, parts: ArrayLike, offset: ArrayLike = 0.0) 
     total = np.sum(y**2, axis=0)
     off = n * (means[1].sum(axis=0) + offset - means[0]) ** 2 / len(c)
     shares = np.sum(c * (2 * y - c.sum(axis=0)), axis=1) - off
-    return np.divide(shares, total, out=np.full(shares.shape, np.nan), where=total > 0)
+    return np.where(total > 0, shares / np.where(total > 0, total, 1.0), np.nan)
