@@ -24,7 +24,7 @@ from neurodecode.decode.inputs import (
     matching_data,
     spread,
 )
-from neurodecode.decode.parameters import Parameters
+from neurodecode.data.parameters import Parameters
 from neurodecode.decode.result import DecodingResult
 from neurodecode.decode.validation import Setup, choose, cross_validate, set_up
 from neurodecode.errors import DataError

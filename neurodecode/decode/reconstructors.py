@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodecode.decode.features import best_features, location_and_scale, rotate
-from neurodecode.decode.parameters import Parameters
+from neurodecode.data.parameters import Parameters
 from neurodecode.decode.ridge import fit_ridge, ridge_path
 from neurodecode.errors import DataError
 
