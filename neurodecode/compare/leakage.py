@@ -22,7 +22,7 @@ from neurodecode.metrics.regression import pearson_r
 from neurodecode.simulate.null_features import ar_features, oasm
 
 THRESHOLD = 0.02
-_CERTAINTY = 0.975  # of a mean over folds, one-sided
+_CERTAINTY = {"OASM": 0.975, "AR noise": 0.999}  # of a mean over folds, one-sided; noise fits by luck where targets are alike
 _MOST_INNER = 5
 _CONSTANT = 1e-9  # of the size of the responses; predictions that vary less are the training mean
 _Floats = NDArray[np.float64]
@@ -80,7 +80,7 @@ class LeakageResult:
     @property
     def leaks(self) -> bool:
         """Whether either lies above the threshold, by more than folds differ."""
-        return any(_above(self.scores[name], self.threshold) for name in ("OASM", "AR noise"))
+        return any(_above(self.scores[name], self.threshold, certainty) for name, certainty in _CERTAINTY.items())
 
     @property
     def reference(self) -> pd.DataFrame:
@@ -95,10 +95,8 @@ class LeakageResult:
         DataFrame
             ``features``, mean ``r``, ``sem`` over folds, ``chance`` and ``leaks`` (never for your own features).
         """
-        rows = [
-            (name, float(r.mean()), _sem(r), 0.0, name != "yours" and _above(r, self.threshold))
-            for name, r in self.scores.items()
-        ]
+        leaks = {name: _above(self.scores[name], self.threshold, certainty) for name, certainty in _CERTAINTY.items()}
+        rows = [(name, float(r.mean()), _sem(r), 0.0, leaks.get(name, False)) for name, r in self.scores.items()]
         return pd.DataFrame(rows, columns=["features", "r", "sem", "chance", "leaks"])
 
     def __repr__(self) -> str:
@@ -154,7 +152,8 @@ def leakage_check(
     n_features : int
         Number of noise features.
     threshold : float
-        Mean r above which the split leaks, if the lower end of the one-sided 97.5 % interval over folds is above 0 too.
+        Mean r above which the split leaks, if the lower end of its interval over folds is above 0 too (one-sided, 97.5 % for OASM
+        and 99.9 % for noise, which fits by luck where targets are alike).
     max_targets : int
         Targets that are drawn where there are more. Time grows with the cube of the number of samples.
     random_state : int
@@ -197,6 +196,11 @@ def leakage_check(
         notes=notes + _order_notes(brain, folds),
         settings=settings,
     )
+    if result.exposed > 0.5 and not result.leaks:
+        result.notes.append(
+            f"{result.exposed:.0%} of held-out samples have a training sample of their run nearby; these responses are not alike "
+            "from one sample to the next, others may be"
+        )
     if result.leaks:
         warnings.warn(_message(result), LeakWarning, stacklevel=2)
     return result
@@ -258,12 +262,12 @@ def _sem(r: _Floats) -> float:
     return float(r.mean(axis=1).std(ddof=1) / np.sqrt(len(r))) if len(r) > 1 else 0.0
 
 
-def _above(r: _Floats, threshold: float) -> bool:
+def _above(r: _Floats, threshold: float, certainty: float) -> bool:
     """Whether a mean is above the threshold, and surely above 0."""
     from scipy.stats import t
 
-    certain = float(t.ppf(_CERTAINTY, len(r) - 1)) * _sem(r) if len(r) > 1 else 0.0
-    return bool(r.mean() > max(threshold, certain))
+    sure = float(t.ppf(certainty, len(r) - 1)) * _sem(r) if len(r) > 1 else 0.0
+    return bool(r.mean() > max(threshold, sure))
 
 
 def _exposed(n_samples: int, folds: Sequence[Split], groups: ArrayLike | None) -> float:
