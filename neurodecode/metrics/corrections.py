@@ -63,6 +63,9 @@ def tail_p_values(scores: ArrayLike, null: ArrayLike, *, random_state: int | np.
     the highest quarter of the null scores: its squared distance from them must lie below the 95th percentile of samples drawn
     from such a distribution. Everywhere else, and with fewer than 100 permutations, p is ``(b + 1) / (n + 1)`` as without a fit.
 
+    It is a guess about what was not seen: at 1e-5 from 1000 permutations it is right within a factor of 2 in the median for
+    normal and gamma nulls, and 5 times too small for a Gumbel null, whose tail the highest quarter does not show.
+
     Give scores on a scale without an upper end: Fisher's z of a correlation, not r.
 
     Parameters
@@ -77,7 +80,7 @@ def tail_p_values(scores: ArrayLike, null: ArrayLike, *, random_state: int | np.
     Returns
     -------
     NDArray[np.float64]
-        Shape (n_targets,), never 0 but where it is below the smallest float.
+        Shape (n_targets,), never below ``1 / n ** 2``: no three moments of n scores say what lies farther out.
 
     Raises
     ------
@@ -97,7 +100,8 @@ def tail_p_values(scores: ArrayLike, null: ArrayLike, *, random_state: int | np.
         return p
     fitted, distance, skew = _fit_gamma(found[rare], permuted[:, rare])
     limit = np.interp(skew, _SKEWS, _critical_distances(n, np.random.default_rng(random_state)))
-    p[rare] = np.where((distance <= limit) & (skew <= _SKEWS[-1]), fitted, p[rare])
+    holds = (distance <= limit) & (skew <= _SKEWS[-1])
+    p[rare] = np.where(holds, np.maximum(fitted, 1.0 / n**2), p[rare])
     return p
 
 
