@@ -57,3 +57,20 @@ def count_or_die(job: CountedJob) -> tuple[str, str]:
         os._exit(9)
     time.sleep(0.05)
     return "done", "computed"
+
+
+def embed_and_count(folder: str) -> float:
+    """Embed into a shared cache, and count how often that had to be computed."""
+    import numpy as np
+    import pandas as pd
+
+    from neurodecode.features.cache import embedded
+    from neurodecode.features.units import Block, Site
+
+    def blocks():
+        with open(Path(folder) / "calls", "a") as file:
+            file.write("x")
+        time.sleep(0.5)  # the others ask meanwhile
+        yield Block({Site("hidden", 0): np.arange(6, dtype=np.float32).reshape(3, 2)}, pd.DataFrame({"stimulus": list("abc")}))
+
+    return float(np.sum(embedded("embed_things", {}, lambda: "key", blocks, cache=Path(folder) / "cache").data))
