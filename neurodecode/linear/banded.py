@@ -144,7 +144,8 @@ class BandedRidgeCV:
         X : sequence of (array or Responses) of shape (n_samples, n_features), or one array
             Feature spaces, finite; one array is cut into `bands`.
         Y : array_like or Responses of shape (n_samples, n_targets) or (n_samples,)
-            Targets. NaN marks samples that a target lacks; targets that lack the same samples are fitted together.
+            Targets. NaN marks samples that a target lacks; targets that lack the same samples are fitted
+            together, and a target without any sample is predicted as NaN.
         groups : array_like of shape (n_samples,), optional
             Run of each sample, by default the runs of `Responses`.
 
@@ -169,7 +170,7 @@ class BandedRidgeCV:
         wanted = "dual" if self.store == "dual" else self.form
         form = make_form(self._bands, wanted, min(len(split.train) for split in self.folds_))
         self.form_ = "primal" if isinstance(form, PrimalForm) else "dual"
-        self.alphas_ = np.sort(resolve_alphas(self.alphas, form.trace(), min(sum(self.widths_), len(y))))
+        self.alphas_ = np.sort(resolve_alphas(self.alphas, form.trace(), min(form.n_columns(), len(y))))
         self._start(y.shape[1], raw[0].features.dtype, len(y))
         for rows, targets in missing_patterns(y, valid):
             self._fit_part(raw, form, y, rows, targets)
@@ -185,14 +186,14 @@ class BandedRidgeCV:
     def _start(self, n_targets: int, dtype: Any, n_samples: int) -> None:
         """Room for what is fitted."""
         n_bands = len(self.widths_)
-        self.gamma_, self.alpha_ = np.empty((n_bands, n_targets)), np.empty(n_targets)
-        self.cv_scores_, self.intercept_ = np.empty(n_targets), np.empty(n_targets)
+        self.gamma_, self.alpha_ = np.full((n_bands, n_targets), np.nan), np.full(n_targets, np.nan)
+        self.cv_scores_, self.intercept_ = np.full(n_targets, np.nan), np.full(n_targets, np.nan)
         if self.keep_surface:
-            self.surface_ = np.empty((len(self.candidates_), len(self.alphas_), n_targets), np.float32)
+            self.surface_ = np.full((len(self.candidates_), len(self.alphas_), n_targets), np.nan, np.float32)
         if self.store == "dual":
             self.dual_coef_ = np.zeros((n_samples, n_targets), dtype)
         else:
-            self.coef_ = np.empty((sum(self.widths_), n_targets), dtype)
+            self.coef_ = np.full((sum(self.widths_), n_targets), np.nan, dtype)
 
     def _fit_part(self, raw: list[Band], form: Form, y: Any, rows: NDArray[np.int64], targets: NDArray[np.int64]) -> None:
         """Fit targets that have the same samples."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from neurodecode.linear.banded_forms import Form
 from neurodecode.linear.banded_search import Options, Search, Targets, search_bands
 from neurodecode.linear.banded_solve import final_weights
 
+_SMALL = 256  # rows of a matrix that one thread factorises in a millisecond
 _Rows = NDArray[np.int64]
 _Floats = NDArray[np.float64]
 
@@ -57,15 +59,25 @@ def fit_bands(form: Form, y: Any, folds: Sequence[Split], gammas: _Floats, alpha
     BandedFit
         Choice and weights.
     """
-    search = search_bands(form, y, folds, gammas, alphas, options)
-    mean, targets = np.asarray(y.mean(axis=0, dtype=np.float64)), Targets.of(y, options.backend, form.dtype())
-    gamma, alpha = gammas[search.candidate], alphas[search.alpha]
-    weights = final_weights(options.backend, form.to(options.backend), partial(targets.about, mean), gamma, alpha)
+    size = min(form.n_columns(), len(y))
+    with _threads(size):
+        search = search_bands(form, y, folds, gammas, alphas, options)
+        mean, targets = np.asarray(y.mean(axis=0, dtype=np.float64)), Targets.of(y, options.backend, form.dtype())
+        gamma, alpha = gammas[search.candidate], alphas[search.alpha]
+        weights = final_weights(options.backend, form.to(options.backend), partial(targets.about, mean), gamma, alpha)
     return BandedFit(search, gamma.T, alpha, mean, weights.T)
 
 
+def _threads(size: int) -> AbstractContextManager[Any]:
+    """Small matrices on one thread: threads would wait for each other longer than they compute."""
+    import scipy.linalg  # noqa: F401  # a library must be loaded to be limited
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1) if size <= _SMALL else nullcontext()
+
+
 def missing_patterns(y: Any, valid: NDArray[np.bool_]) -> Iterator[tuple[_Rows, _Rows]]:
-    """Group targets that lack the same samples.
+    """Group targets that lack the same samples; those that have none are left out.
 
     Parameters
     ----------
@@ -84,7 +96,9 @@ def missing_patterns(y: Any, valid: NDArray[np.bool_]) -> Iterator[tuple[_Rows, 
     keys = [hash(np.packbits(seen).tobytes()) for part in range(0, y.shape[1], 4096) for seen in _seen(y, valid, part)]
     _, first, kind = np.unique(np.asarray(keys, np.int64), return_index=True, return_inverse=True)
     for k, target in enumerate(first):
-        yield np.flatnonzero(np.isfinite(y[:, target]) & valid), np.flatnonzero(kind == k)
+        rows = np.flatnonzero(np.isfinite(y[:, target]) & valid)
+        if rows.size:
+            yield rows, np.flatnonzero(kind == k)
 
 
 def _seen(y: Any, valid: NDArray[np.bool_], start: int) -> NDArray[np.bool_]:

@@ -36,14 +36,20 @@ class DualForm(NamedTuple):
 
     kernels: Sequence[_Array]
     """One kernel per band, (n_samples, n_samples) each."""
+    widths: Sequence[int]
+    """Number of columns behind each kernel."""
 
     def to(self, backend: Backend) -> DualForm:
         """Bring the kernels to a device."""
-        return DualForm([backend.asarray(k, k.dtype) for k in self.kernels])
+        return DualForm([backend.asarray(k, k.dtype) for k in self.kernels], self.widths)
 
     def take(self, rows: _Rows) -> DualForm:
         """Cut to some samples."""
-        return self if len(rows) == len(self.kernels[0]) else DualForm([k[rows][:, rows] for k in self.kernels])
+        return self if len(rows) == len(self.kernels[0]) else DualForm([k[rows][:, rows] for k in self.kernels], self.widths)
+
+    def n_columns(self) -> int:
+        """Number of columns of all bands."""
+        return int(sum(self.widths))
 
     def dtype(self) -> Any:
         """Precision of the kernels."""
@@ -55,7 +61,7 @@ class DualForm(NamedTuple):
 
     def pick(self, bands: Sequence[int]) -> DualForm:
         """Cut to some bands."""
-        return DualForm([self.kernels[i] for i in bands])
+        return DualForm([self.kernels[i] for i in bands], [self.widths[i] for i in bands])
 
     def mix(self, gamma: _Floats) -> _Array:
         """Weigh the bands: the sum of kernels, shape (n_samples, n_samples)."""
@@ -102,6 +108,10 @@ class PrimalForm(NamedTuple):
     def take(self, rows: _Rows) -> PrimalForm:
         """Cut to some samples."""
         return self if len(rows) == len(self.features) else PrimalForm(self.features[rows], self.widths)
+
+    def n_columns(self) -> int:
+        """Number of columns of all bands."""
+        return int(sum(self.widths))
 
     def dtype(self) -> Any:
         """Precision of the columns."""
@@ -175,4 +185,4 @@ def make_form(bands: Sequence[Band], form: str, n_train: int) -> Form:
     widths = [band.width for band in bands]
     if form == "primal" or (form == "auto" and sum(widths) < n_train):
         return PrimalForm(np.concatenate([band.matrix() for band in bands], axis=1), widths)
-    return DualForm([band.gram() for band in bands])
+    return DualForm([band.gram() for band in bands], widths)
