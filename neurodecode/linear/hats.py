@@ -22,7 +22,7 @@ from neurodecode.linear.blocks import Plan, gather, size
 _PROBES = 8  # random sums of held-out rows
 _SAMPLED = 64  # training samples at which an operator is compared
 _MOST_MEMORY = 2**30  # bytes of operators held at once; folds take turns beyond
-_STEEP = 1e4  # condition number above which single precision would show in the fourth digit
+_STEEP = 1e3  # condition number above which errors of single precision (6e-8 times it) would show in scores
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class _System(NamedTuple):
 
 
 def precise_enough(backend: Backend, gram: Any, alpha: float) -> bool:
-    """Whether single precision solves ``gram + alpha I``: a condition number below 1e4, by power iteration.
+    """Whether single precision solves ``gram + alpha I``: a condition number below 1e3, by power iteration.
 
     Parameters
     ----------

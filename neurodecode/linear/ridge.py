@@ -87,7 +87,7 @@ class RidgeCV(Parameters):
     form_ : str
         ``"primal"`` or ``"dual"``.
     precision_ : str
-        Precision of the factors: ``"float64"`` for data of double precision, and where a condition number is above 1e4.
+        Precision of the factors: ``"float64"`` for data of double precision, and where a condition number is above 1e3.
     folds_ : list of Split
         Folds.
 
@@ -349,7 +349,7 @@ def best_r2(errors: Errors, alphas: NDArray[np.float64]) -> NDArray[np.int64]:
 
 def _matrix(name: str, data: Any, ndims: tuple[int, ...]) -> _Array:
     """Real numbers as an array, a memory map where they were one."""
-    held = data.data if isinstance(data, Responses) else np.asanyarray(data)
+    held: _Array = data.data if isinstance(data, Responses) else np.asanyarray(data)
     if held.ndim not in ndims or 0 in held.shape or held.dtype.kind not in "fiub":
         shapes = " or ".join(
             {1: "(n_samples,)", 2: f"(n_samples, n_{'features' if name == 'X' else 'targets'})"}[k] for k in ndims

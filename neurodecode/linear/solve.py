@@ -128,8 +128,11 @@ def prepare_features(
     features, gram = build(x_ordered, mean, settings.intercept, backend, dtype, dtype)
     trace = float(backend.numpy(gram.diagonal()).sum(dtype=np.float64))
     chosen = resolve_alphas(alphas, trace, min(n, p))
+    lifted = form == "dual" and settings.intercept
+    gram = lift_constant(gram) if lifted else gram
     if np.dtype(dtype) == np.float32 and not precise_enough(backend, gram, float(chosen.min())):
         _, gram = build(x_ordered, mean, settings.intercept, backend, dtype, np.float64)
+        gram = lift_constant(gram) if lifted else gram
     tolerance = TOLERANCES[settings.search, np.dtype(dtype).name]
     design = Design(backend, form, dtype, plan, features, gram, settings.intercept, chosen, tolerance)
     return Features(x, mean, design, settings)
@@ -235,7 +238,7 @@ def _kernel(x: _Array, mean: _Floats, intercept: bool, backend: Backend, dtype: 
     for part in _feature_parts(x, precision):
         some = backend.asarray(centred(x, mean, part, precision), precision)
         gram = gram + some @ some.T
-    return None, lift_constant(gram) if intercept else gram
+    return None, gram
 
 
 def solve_targets(features: Features, y: Any, choose: Callable[[Errors, _Floats], NDArray[np.int64]]) -> Solution:
