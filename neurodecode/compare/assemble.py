@@ -81,7 +81,7 @@ class Assembly:
             parts["rho"] = rho[None]
         if self.scheme is not None:
             parts["p"] = self._p(y, full.predicted)[None]
-        parts |= {"predictions": full.predicted} if self.keep_predictions else {}
+        parts |= {"predictions": self._in_units(full)} if self.keep_predictions else {}
         parts |= {"weights": full.weights} if self.keep_weights else {}
         for name, values in parts.items():
             self._parts.setdefault(name, []).append(values)
@@ -109,6 +109,11 @@ class Assembly:
         shaped: dict[str, Any] = {key: None if values is None else self._shaped(values) for key, values in maps.items()}
         shaped["scores"] = {key: self._shaped(values) for key, values in scores.items()}
         return ComparisonResult(metric="r", chance=0.0, best=1.0, baseline_name=name, **self._told(), **shaped)
+
+    def _in_units(self, full: BatchScores) -> _Matrix:
+        """Predictions in the units of the responses."""
+        fold = self.problem.outer.fold
+        return np.asarray(full.predicted * full.scale[fold] + full.mean[fold], np.float32)  # rows never tested are NaN
 
     def _p(self, y: _Matrix, predicted: _Matrix) -> _Array:
         """P values of a batch; the largest scores of its permutations are kept."""

@@ -33,7 +33,11 @@ class BatchScores(NamedTuple):
     inner: _Floats
     """R2 on the inner folds."""
     predicted: _Matrix
-    """Held-out predictions, shape (n_rows, n_targets), NaN in rows never tested."""
+    """Held-out predictions, z-scored with the training rows of their fold, shape (n_rows, n_targets); NaN where never tested."""
+    mean: _Floats
+    """Mean of the training responses per fold and target."""
+    scale: _Floats
+    """Standard deviation of the training responses per fold and target."""
     weights: _Matrix
     """Mean over folds, shape (n_features, n_targets)."""
     product: _Floats | None
@@ -93,19 +97,19 @@ def batches(
                 for split in outer.splits:
                     fits.append(fit_fold(designs, y, split, outer.groups, inner_gap(outer, len(split.train)), settings))
                     bar.update()
-                scored[name] = collect(fits, y, outer)
+                scored[name] = collect(fits, y.shape, outer)
             yield Batch(columns, y, scored)
 
 
-def collect(fits: Sequence[FoldFit], y: _Matrix, outer: Outer) -> BatchScores:
+def collect(fits: Sequence[FoldFit], shape: tuple[int, ...], outer: Outer) -> BatchScores:
     """Score the predictions of all folds.
 
     Parameters
     ----------
     fits : sequence of FoldFit
         One per fold.
-    y : array of shape (n_rows, n_targets)
-        Responses.
+    shape : tuple of int
+        Rows and targets.
     outer : Outer
         The folds.
 
@@ -114,12 +118,12 @@ def collect(fits: Sequence[FoldFit], y: _Matrix, outer: Outer) -> BatchScores:
     BatchScores
         Scores per fold, and predictions of all rows.
     """
-    predicted = np.full(y.shape, np.nan, np.float32)
+    predicted = np.full(shape, np.nan, np.float32)
     scores, baselines = [], []
     for split, fit in zip(outer.splits, fits, strict=True):
         predicted[split.test] = fit.predicted
-        scores.append(held_out_scores(y[split.test], fit.predicted))
-        baselines.append(held_out_scores(y[split.test], np.broadcast_to(fit.mean, fit.predicted.shape)).R2)
+        scores.append(held_out_scores(fit.true, fit.predicted))
+        baselines.append(held_out_scores(fit.true, np.zeros_like(fit.true)).R2)
     products = [fit.product for fit in fits if fit.product is not None]
     gammas = [fit.gamma for fit in fits if fit.gamma is not None]
     return BatchScores(
@@ -129,6 +133,8 @@ def collect(fits: Sequence[FoldFit], y: _Matrix, outer: Outer) -> BatchScores:
         np.stack([fit.alpha for fit in fits]),
         np.stack([fit.inner for fit in fits]),
         predicted,
+        np.stack([fit.standard.mean for fit in fits]),
+        np.stack([fit.standard.scale for fit in fits]),
         np.asarray(sum(fit.weights for fit in fits) / np.float32(len(fits))),
         np.mean(products, axis=0) if products else None,
         np.mean(gammas, axis=0) if gammas else None,

@@ -28,6 +28,7 @@ def encode(
     TR: float | None = None,
     repeats: str = "average",
     model: str = "auto",
+    n_iter: int = 100,
     alphas: Any = None,
     cv: Any = None,
     inner_cv: Any = None,
@@ -72,6 +73,8 @@ def encode(
         What becomes of several presentations of a stimulus.
     model : {"auto", "ridge", "banded"}
         ``auto`` is banded for two feature spaces or more.
+    n_iter : int
+        Weights of the spaces that a banded model tries; see `neurodecode.linear.BandedRidgeCV`.
     alphas : array_like, optional
         Penalties to choose from.
     cv : int, splitter or iterable of (train, test), optional
@@ -121,7 +124,7 @@ def encode(
         If `cv` puts neighbours in time on both sides.
     """
     inference = Inference(n_permutations, permutation, correction, random_state).check(repeats)
-    settings = ModelSettings(model, alphas, inner_cv, backend, device, random_state).check()
+    settings = ModelSettings(model, alphas, inner_cv, backend, device, n_iter, random_state).check()
     problem = prepare(
         features, brain, nuisance=nuisance, delays_s=delays_s, groups=groups, TR=TR, cv=cv, gap=gap, repeats=repeats
     )

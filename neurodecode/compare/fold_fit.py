@@ -28,8 +28,10 @@ class ModelSettings(NamedTuple):
     """``numpy`` or ``torch``."""
     device: str | None = None
     """Device of torch."""
+    n_iter: int = 100
+    """Draws of the weights of spaces, for a banded model."""
     random_state: int = 0
-    """Seed of band weights."""
+    """Seed of those draws."""
 
     def check(self) -> ModelSettings:
         """This, or an error that says which setting is unknown."""
@@ -40,25 +42,6 @@ class ModelSettings(NamedTuple):
     def is_banded(self, n_spaces: int) -> bool:
         """Whether a model of so many spaces has a penalty for each."""
         return self.model == "banded" or (self.model == "auto" and n_spaces > 1)
-
-
-class FoldFit(NamedTuple):
-    """What one fold gives for a batch of targets."""
-
-    predicted: _Matrix
-    """Held-out rows in units of the responses, shape (n_test, n_targets)."""
-    mean: _Floats
-    """Mean of the training responses, the prediction of the baseline, shape (n_targets,)."""
-    alpha: _Floats
-    """Penalty per target."""
-    inner: _Floats
-    """R2 on the inner folds at that penalty."""
-    weights: _Matrix
-    """Weights of the standardised features on the standardised responses, shape (n_features, n_targets)."""
-    product: _Floats | None
-    """Product measure of each space, shape (n_spaces, n_targets); None for a plain ridge."""
-    gamma: _Floats | None
-    """Weight of each space's kernel, shape (n_spaces, n_targets); None for a plain ridge."""
 
 
 class Standard(NamedTuple):
@@ -73,9 +56,26 @@ class Standard(NamedTuple):
         """Columns of training mean 0 and variance 1."""
         return ((values - self.mean.astype(np.float32)) / self.scale.astype(np.float32)).astype(np.float32, copy=False)
 
-    def undo(self, values: _Matrix) -> _Matrix:
-        """Back to the units of the data."""
-        return np.asarray(values * self.scale + self.mean, np.float32)
+
+class FoldFit(NamedTuple):
+    """What one fold gives for a batch of targets."""
+
+    true: _Matrix
+    """Held-out responses, z-scored with the training rows, shape (n_test, n_targets)."""
+    predicted: _Matrix
+    """Their predictions on the same scale, on which strongly shrunk ones keep all their digits; 0 is the training mean."""
+    standard: Standard
+    """That scale."""
+    alpha: _Floats
+    """Penalty per target."""
+    inner: _Floats
+    """R2 on the inner folds at that penalty."""
+    weights: _Matrix
+    """Weights of the standardised features on the standardised responses, shape (n_features, n_targets)."""
+    product: _Floats | None
+    """Product measure of each space, shape (n_spaces, n_targets); None for a plain ridge."""
+    gamma: _Floats | None
+    """Weight of each space's kernel, shape (n_spaces, n_targets); None for a plain ridge."""
 
 
 def standard(values: _Matrix) -> Standard:
@@ -136,14 +136,15 @@ def fit_fold(
     model = _model(banded, gap, settings)
     given, asked = (train, test) if banded else (np.concatenate(train, axis=1), np.concatenate(test, axis=1))
     model.fit(given, _without_empty(target), groups=inner_groups)
-    predicted = of_y.undo(model.predict(asked))
+    true, predicted = of_y.apply(y[split.test]), np.asarray(model.predict(asked), np.float32)
     return FoldFit(
+        true,
         np.where(np.isfinite(target).any(axis=0), predicted, np.float32(np.nan)),
-        of_y.mean,
+        of_y,
         np.asarray(model.alpha_, np.float64),
         np.asarray(model.cv_scores_, np.float64).reshape(-1, y.shape[1]).max(axis=0),
         np.asarray(model.coef_, np.float32),
-        np.asarray(model.score_bands(test, of_y.apply(y[split.test])), np.float64) if banded else None,
+        np.asarray(model.score_bands(test, true), np.float64) if banded else None,
         np.asarray(model.gamma_, np.float64) if banded else None,
     )
 
@@ -159,7 +160,7 @@ def _model(banded: bool, gap: int, settings: ModelSettings) -> Any:
     if banded:
         from neurodecode.linear.banded import BandedRidgeCV
 
-        return BandedRidgeCV(random_state=settings.random_state, **shared)
+        return BandedRidgeCV(n_iter=settings.n_iter, random_state=settings.random_state, **shared)
     from neurodecode.linear.ridge import RidgeCV
 
     return RidgeCV(backend=settings.backend, device=settings.device, **shared)

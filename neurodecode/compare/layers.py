@@ -142,7 +142,7 @@ def encode_layers(
     delays_s, ceiling, n_permutations, permutation, correction, target_batch, random_state
         As in `encode`. P values are those of the chosen layers.
     **options
-        ``groups, TR, repeats, model, alphas, cv, inner_cv, gap, backend`` and ``device`` of `encode`.
+        ``groups, TR, repeats, model, n_iter, alphas, cv, inner_cv, gap, backend`` and ``device`` of `encode`.
 
     Returns
     -------
@@ -186,7 +186,7 @@ def _choose(batch: Batch, layers: list[str], outer: Outer) -> tuple[NDArray[np.i
     predicted = np.full(batch.y.shape, np.nan, np.float32)
     for number, split in enumerate(outer.splits):
         predicted[split.test] = _pick([m.predicted[split.test] for m in models], chosen[number][None])
-    return chosen, BatchScores(r, r2, models[0].R2_mean, alpha, inner, predicted, models[0].weights, None, None)
+    return chosen, models[0]._replace(r=r, R2=r2, alpha=alpha, inner=inner, predicted=predicted, product=None, gamma=None)
 
 
 def _pick(values: Sequence[NDArray[Any]], chosen: NDArray[np.int64]) -> NDArray[Any]:

@@ -247,11 +247,12 @@ def _rows_of_runs(name: str, space: Responses, brain: Responses) -> _Codes:
     wanted = _scans_by_run(brain, [c for c in RUN_KEYS if c in brain.samples])
     parts = []
     for run, scans in wanted.items():
-        key = tuple(value for column, value in run if column in keys)
         rows = known.get(tuple((c, v) for c, v in run if c in keys))
         label = ", ".join(f"{c}={v}" for c, v in run)
         if rows is None:
-            raise DataError(f"feature space {name!r} has no rows for {label} of the brain (looked for {key} in {keys})")
+            raise DataError(
+                f"feature space {name!r} has no rows for {label} of the brain, matched by {keys}; it has {list(known)[:5]}"
+            )
         _check_rows(name, len(rows), len(scans), f"{label} of the brain has")
         parts.append(rows)
     return np.concatenate(parts)
@@ -263,6 +264,5 @@ def _scans_by_run(responses: Responses, columns: list[str]) -> dict[tuple[tuple[
     found = {}
     for code in range(int(labels.max()) + 1):
         rows = np.flatnonzero(labels == code)
-        values = responses.samples.iloc[rows[0]]
-        found[tuple((c, str(values[c])) for c in columns)] = rows
+        found[tuple((c, str(responses.samples[c].iloc[rows[0]])) for c in columns)] = rows
     return found

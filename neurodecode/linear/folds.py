@@ -78,16 +78,25 @@ def _group_folds(labels: NDArray[np.int64], n_groups: int, n_folds: int) -> list
 
 def _own_folds(cv: Any, n_samples: int, labels: NDArray[np.int64] | None) -> list[Split]:
     """Folds of a splitter or of pairs, checked."""
-    pairs: Iterable[Any] = cv.split(np.zeros((n_samples, 1)), groups=labels) if hasattr(cv, "split") else cv
+    pairs: Iterable[Any] = _pairs_of_splitter(cv, n_samples, labels) if hasattr(cv, "split") else cv
     splits = []
     for number, (train, test, *name) in enumerate(pairs):
-        sides = [check_index(rows, n_samples, side).astype(np.int64) for rows, side in ((train, "train"), (test, "test"))]
-        both = np.intersect1d(*sides)
+        left, right = (check_index(rows, n_samples, side).astype(np.int64) for rows, side in ((train, "train"), (test, "test")))
+        both = np.intersect1d(left, right)
         if both.size:
             raise SplitLeakError(f"{both.size} samples stand on both sides of fold {number}, the first is row {both[0]}")
-        if not min(map(len, sides)):
-            raise DataError(f"fold {number} has {len(sides[0])} samples to train on and {len(sides[1])} to test on: give both")
-        splits.append(Split(*sides, name[0] if name else f"fold={number}"))
+        if not min(len(left), len(right)):
+            raise DataError(f"fold {number} has {len(left)} samples to train on and {len(right)} to test on: give both")
+        splits.append(Split(left, right, name[0] if name else f"fold={number}"))
     if not splits:
         raise DataError(f"cv gave no fold for {n_samples} samples: give pairs of rows to train and test on")
     return splits
+
+
+def _pairs_of_splitter(splitter: Any, n_samples: int, labels: NDArray[np.int64] | None) -> list[Any]:
+    """Pairs of a scikit-learn splitter; one that makes no use of groups is not given any, for it would warn."""
+    rows = np.zeros((n_samples, 1))
+    try:
+        return list(splitter.split(rows))
+    except ValueError:  # it needs groups, or the rows do not suffice: the second call says which
+        return list(splitter.split(rows, groups=labels))
