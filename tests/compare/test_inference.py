@@ -88,6 +88,16 @@ def test_strong_predictions_reach_the_smallest_p(method: str) -> None:
     np.testing.assert_allclose(permutation_test(y, -y_hat, method, n=99), 1.0)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("lengths", "expected"), [([600], 20), ([300], 20), ([150, 300], 10), ([75] * 4, 5), ([20], 1), ([9], 1)]
+)
+def test_the_shortest_shift_fits_the_shortest_run(lengths: list[int], expected: int) -> None:
+    y, y_hat = pairs(sum(lengths), 1)
+    found = permutation_null(y, y_hat, n=20, groups=np.repeat(np.arange(len(lengths)), lengths))
+    assert found.settings["min_shift"] == expected
+    assert f"by {expected} samples or more" in found.method
+
+
 def test_p_is_never_smaller_than_the_shifts_allow() -> None:
     y, y_hat = related(300, 3, 0.9)
     found = permutation_null(y, y_hat, n=1000)
