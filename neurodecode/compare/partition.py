@@ -17,11 +17,12 @@ from neurodecode.data.validate import check_option
 from neurodecode.errors import DataError
 from neurodecode.linear.alphas import resolve_alphas
 from neurodecode.linear.backend import get_backend
-from neurodecode.linear.banded_fit import fit_bands, folds_within, missing_patterns
+from neurodecode.linear.banded_fit import fit_bands
 from neurodecode.linear.banded_forms import Form, make_form
 from neurodecode.linear.banded_search import Options, draw_candidates
 from neurodecode.linear.bands import Band
 from neurodecode.linear.folds import resolve_folds
+from neurodecode.linear.missing import folds_within, missing_patterns
 from neurodecode.linear.product_measure import product_measure
 
 METHODS = ("inclusion_exclusion", "shapley", "product_measure")
@@ -178,7 +179,7 @@ def _score(
     n_train, n_bands = len(train), len(kept)
     held_out = np.arange(n_train, n_train + len(test))
     gammas = draw_candidates(n_bands, settings.n_iter, random_state=settings.random_state)
-    for rows, targets in missing_patterns(train, np.ones(n_train, bool)):
+    for rows, targets in missing_patterns(train, np.flatnonzero(np.isfinite(train).any(axis=0))):
         known = form.take(rows)
         alphas = np.sort(resolve_alphas(settings.alphas, known.trace(), min(form.n_columns(), len(rows))))
         fit = fit_bands(known, train[np.ix_(rows, targets)], folds_within(inner, rows, n_train), gammas, alphas, settings.options)

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neurodecode.data.parameters import Parameters
 from neurodecode.data.responses import Responses
 from neurodecode.data.validate import check_option
 from neurodecode.errors import DataError
 from neurodecode.linear.alphas import resolve_alphas
 from neurodecode.linear.backend import get_backend
-from neurodecode.linear.banded_fit import fit_bands, folds_within, missing_patterns
+from neurodecode.linear.banded_fit import fit_bands
 from neurodecode.linear.banded_forms import Form, PrimalForm, make_form
 from neurodecode.linear.banded_search import Options, check_candidates, draw_candidates
 from neurodecode.linear.bands import Band, make_bands
 from neurodecode.linear.delays import run_of
 from neurodecode.linear.folds import resolve_folds
+from neurodecode.linear.missing import folds_within, missing_patterns
 from neurodecode.linear.product_measure import product_measure
 
 _Array = NDArray[Any]
@@ -27,7 +30,7 @@ _BATCH = 1024  # targets at a time after the search
 
 
 @dataclass(eq=False)
-class BandedRidgeCV:
+class BandedRidgeCV(Parameters):
     """Ridge regression with a penalty per feature space (band) and target, chosen by random search and cross-validation.
 
     ``coef = argmin |Y - sum_i X_i coef_i|^2 + alpha sum_i |coef_i|^2 / gamma_i`` on centred data, which is kernel ridge with
@@ -145,7 +148,7 @@ class BandedRidgeCV:
             Feature spaces, finite; one array is cut into `bands`.
         Y : array_like or Responses of shape (n_samples, n_targets) or (n_samples,)
             Targets. NaN marks samples that a target lacks; targets that lack the same samples are fitted
-            together, and a target without any sample is predicted as NaN.
+            together.
         groups : array_like of shape (n_samples,), optional
             Run of each sample, by default the runs of `Responses`.
 
@@ -157,7 +160,7 @@ class BandedRidgeCV:
         Raises
         ------
         DataError
-            If shapes do not fit each other, features are not finite, or no fold is left.
+            If shapes do not fit each other, features are not finite, a target has no value, or no fold is left.
         """
         groups = run_of(groups, X, Y)
         y, flat = _targets(Y)
@@ -172,8 +175,8 @@ class BandedRidgeCV:
         self.form_ = "primal" if isinstance(form, PrimalForm) else "dual"
         self.alphas_ = np.sort(resolve_alphas(self.alphas, form.trace(), min(form.n_columns(), len(y))))
         self._start(y.shape[1], raw[0].features.dtype, len(y))
-        for rows, targets in missing_patterns(y, valid):
-            self._fit_part(raw, form, y, rows, targets)
+        for rows, targets in missing_patterns(y, np.arange(y.shape[1])):
+            self._fit_part(raw, form, y, rows[valid[rows]], targets)
         if self.store == "coef":
             del self._bands
         return self._shape_like(flat)
@@ -246,7 +249,7 @@ class BandedRidgeCV:
         """
         bands = self._matching(X, groups)
         total = self.intercept_ + sum(self._part(i, band, slice(None)) for i, band in enumerate(bands))
-        predicted: _Array = total.astype(bands[0].features.dtype).reshape(len(total), *self._shape)
+        predicted: _Array = total.astype(bands[0].features.dtype).reshape(len(total), *self.alpha_.shape)
         return predicted
 
     def score(self, X: Any, Y: Any, groups: ArrayLike | None = None) -> Any:
@@ -281,7 +284,7 @@ class BandedRidgeCV:
         array of shape (n_bands, n_targets) or (n_bands,)
             Shares, which add up to `score`; see `product_measure`.
         """
-        bands, y = self._matching(X, groups), _targets(Y)[0]
+        bands, y = self._matching(X, run_of(groups, X, Y)), _targets(Y)[0]
         if y.shape != (len(bands[0].features), len(self.alpha_.ravel())):
             raise DataError(f"Y must have one row per sample and {self.alpha_.size} targets, got shape {y.shape}")
         shares = np.empty((len(bands), y.shape[1]))
@@ -289,7 +292,58 @@ class BandedRidgeCV:
             batch = slice(start, start + _BATCH)
             parts = np.stack([self._part(i, band, batch) for i, band in enumerate(bands)])
             shares[:, batch] = product_measure(y[:, batch], parts, np.atleast_1d(self.intercept_)[batch])
-        return shares.reshape(len(bands), *self._shape)
+        return shares.reshape(len(bands), *self.alpha_.shape)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the fitted model as ``config.json`` and ``weights.npz``.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Appears whole or not at all; an older model of that name is replaced.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        DataError
+            If the model is not fitted, or keeps weights of samples.
+        """
+        from neurodecode.linear.storage import save_ridge
+
+        if not hasattr(self, "coef_"):
+            raise DataError(
+                f"a {type(self).__name__} is saved with its coef_: call fit first, with store='coef' (is {self.store!r})"
+            )
+        return save_ridge(self, Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> BandedRidgeCV:
+        """Read a model written by `save`; nothing in the files is executed.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Its folder.
+
+        Returns
+        -------
+        BandedRidgeCV
+            Fitted.
+
+        Raises
+        ------
+        CorruptFileError
+            If a file is missing, cut short or altered.
+        FormatError
+            If the folder holds something else, or a newer version.
+        """
+        from neurodecode.linear.storage import load_model
+
+        return load_model(Path(folder), cls)
 
     def _matching(self, X: Any, groups: ArrayLike | None) -> list[Band]:
         """The feature spaces of new samples, of the same widths."""
@@ -312,7 +366,6 @@ class BandedRidgeCV:
 
     def _shape_like(self, flat: bool) -> BandedRidgeCV:
         """Drop the axis of targets where Y had none."""
-        self._shape = () if flat else (self.alpha_.size,)
         for name in ("coef_", "dual_coef_", "intercept_", "gamma_", "alpha_", "cv_scores_", "surface_"):
             if flat and hasattr(self, name):
                 setattr(self, name, getattr(self, name)[..., 0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -13,22 +13,28 @@ from neurodecode.data.atomic import atomic_folder
 from neurodecode.data.hashing import jsonable, sha256_file
 from neurodecode.data.splits import Split
 from neurodecode.errors import CorruptFileError, FormatError
+from neurodecode.linear.delays import Delayer
 
 if TYPE_CHECKING:
+    from neurodecode.linear.banded import BandedRidgeCV
     from neurodecode.linear.ridge import RidgeCV
 
-_KIND = "neurodecode RidgeCV"
+_Model = TypeVar("_Model", "RidgeCV", "BandedRidgeCV")
 _VERSION = 1
-_ARRAYS = ("coef_", "intercept_", "alpha_", "alphas_", "cv_scores_")
+_SHARED = ("coef_", "intercept_", "alpha_", "alphas_", "cv_scores_")
+_MEMBERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # arrays, and what JSON can hold
+    "RidgeCV": (_SHARED, ("form_", "precision_")),
+    "BandedRidgeCV": ((*_SHARED, "gamma_", "candidates_", "surface_"), ("form_", "widths_")),
+}
 _AGAIN = "Save the model again"
 
 
-def save_ridge(model: RidgeCV, folder: Path) -> Path:
+def save_ridge(model: RidgeCV | BandedRidgeCV, folder: Path) -> Path:
     """Write a fitted ridge.
 
     Parameters
     ----------
-    model : RidgeCV
+    model : RidgeCV or BandedRidgeCV
         A fitted one. Folds of your own are kept as rows, not as the splitter that made them.
     folder : Path
         Appears whole or not at all; an older model of that name is replaced.
@@ -38,19 +44,21 @@ def save_ridge(model: RidgeCV, folder: Path) -> Path:
     Path
         The folder, with ``config.json`` and ``weights.npz``.
     """
+    arrays, fitted = _MEMBERS[type(model).__name__]
     own_folds = model.cv is not None and not isinstance(model.cv, (int, np.integer))
-    folds = {
+    folds: dict[str, Any] = {
         f"{side}{k}": rows for k, fold in enumerate(model.folds_) for side, rows in zip(("train", "test"), fold, strict=False)
     }
+    held: dict[str, Any] = {name.rstrip("_"): getattr(model, name) for name in arrays if hasattr(model, name)}
     with atomic_folder(folder, marker="config.json") as partial:
-        np.savez(partial / "weights.npz", **folds, **{name.rstrip("_"): getattr(model, name) for name in _ARRAYS})
+        np.savez(partial / "weights.npz", **folds, **held)
         config = {
-            "kind": _KIND,
+            "kind": f"neurodecode {type(model).__name__}",
             "version": _VERSION,
-            "parameters": {**model.get_params(), "cv": None if own_folds else model.cv},
+            "parameters": {**_as_json(model.get_params()), "cv": None if own_folds else model.cv},
             "own_folds": own_folds,
             "folds": [fold.name for fold in model.folds_],
-            "fitted": {"form_": model.form_, "precision_": model.precision_},
+            "fitted": {name: getattr(model, name) for name in fitted},
             "sha256": {"weights.npz": sha256_file(partial / "weights.npz")},
         }
         text = json.dumps(jsonable(config), indent=2) + "\n"
@@ -59,7 +67,7 @@ def save_ridge(model: RidgeCV, folder: Path) -> Path:
 
 
 def load_ridge(folder: Path) -> RidgeCV:
-    """Read a ridge written by `save_ridge`.
+    """Read a `RidgeCV` written by `save_ridge`.
 
     Parameters
     ----------
@@ -80,26 +88,72 @@ def load_ridge(folder: Path) -> RidgeCV:
     """
     from neurodecode.linear.ridge import RidgeCV
 
-    config = _read_config(folder / "config.json")
+    return load_model(folder, RidgeCV)
+
+
+def load_model(folder: Path, kind: type[_Model]) -> _Model:
+    """Read a model written by `save_ridge`.
+
+    Parameters
+    ----------
+    folder : Path
+        Its folder.
+    kind : type
+        ``RidgeCV`` or ``BandedRidgeCV``.
+
+    Returns
+    -------
+    RidgeCV or BandedRidgeCV
+        Fitted.
+
+    Raises
+    ------
+    CorruptFileError
+        If a file is missing, cut short or altered.
+    FormatError
+        If the folder holds something else, or a newer version.
+    """
+    config = _read_config(folder / "config.json", kind.__name__)
     arrays = _read_arrays(folder / "weights.npz", config)
     folds = [Split(arrays[f"train{k}"], arrays[f"test{k}"], name) for k, name in enumerate(config["folds"])]
-    parameters = config["parameters"]
-    model = RidgeCV(**{**parameters, "cv": folds if config["own_folds"] else parameters["cv"]})
-    for name, value in {**{n: arrays[n.rstrip("_")] for n in _ARRAYS}, **config["fitted"], "folds_": folds}.items():
+    parameters = _from_json(config["parameters"])
+    model = kind(**{**parameters, "cv": folds if config["own_folds"] else parameters["cv"]})
+    held = {name: arrays[name.rstrip("_")] for name in _MEMBERS[kind.__name__][0] if name.rstrip("_") in arrays}
+    for name, value in {**held, **config["fitted"], "folds_": folds}.items():
         setattr(model, name, value)
     return model
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def _as_json(value: Any) -> Any:
+    """Parameters as JSON values; a generator of random numbers has no state worth keeping after the fit."""
+    if isinstance(value, dict):
+        return {key: _as_json(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_as_json(part) for part in value]
+    if isinstance(value, Delayer):
+        return {"delays": value.delays, "sfreq": value.sfreq}
+    return None if isinstance(value, np.random.Generator) else value
+
+
+def _from_json(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The same the other way round."""
+    if "delays" not in parameters:
+        return parameters
+    given = parameters["delays"]
+    parts = [None if part is None else Delayer(**part) for part in (given if isinstance(given, list) else [given])]
+    return {**parameters, "delays": parts if isinstance(given, list) else parts[0]}
+
+
+def _read_config(path: Path, kind: str) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise CorruptFileError(path, "this file of a saved ridge is missing", _AGAIN) from error
     except ValueError as error:
         raise CorruptFileError(path, f"not readable as JSON ({error})", _AGAIN) from error
-    if not isinstance(config, dict) or config.get("kind") != _KIND:
+    if not isinstance(config, dict) or config.get("kind") != f"neurodecode {kind}":
         found = config.get("kind") if isinstance(config, dict) else type(config).__name__
-        raise FormatError(path, f"expected a {_KIND}, found {found!r}", "Give the folder that RidgeCV.save wrote")
+        raise FormatError(path, f"expected a neurodecode {kind}, found {found!r}", f"Give the folder that {kind}.save wrote")
     if config.get("version") != _VERSION:
         raise FormatError(path, f"version {config.get('version')!r}, this release reads {_VERSION}", "Update neurodecode")
     return config
