@@ -80,7 +80,7 @@ class Assembly:
             rho = estimate_ceiling(self.ceiling.method, self.problem, columns, self.inference.random_state)
             parts["rho"] = rho[None]
         if self.scheme is not None:
-            parts["p"] = self._p(y, full.predicted)[None]
+            parts |= self._tested(y, full.predicted)
         parts |= {"predictions": self._in_units(full)} if self.keep_predictions else {}
         parts |= {"weights": full.weights} if self.keep_weights else {}
         for name, values in parts.items():
@@ -104,8 +104,8 @@ class Assembly:
             maps["normalised"] = normalise_r(r, rho, FLOOR)
             scores["r2_normalised"] = normalise_r2(np.square(r), rho, FLOOR)
         if "p" in parts and self._null_max is not None:
-            q = corrected(parts["p"][0], r, self._null_max, self.inference.correction)
-            maps |= {"p": parts["p"][0], "q": q}
+            p = np.where(np.isfinite(r), parts["p"][0], np.nan)
+            maps |= {"p": p, "q": corrected(p, parts["tested"][0], self._null_max, self.inference.correction)}
         shaped: dict[str, Any] = {key: None if values is None else self._shaped(values) for key, values in maps.items()}
         shaped["scores"] = {key: self._shaped(values) for key, values in scores.items()}
         return ComparisonResult(metric="r", chance=0.0, best=1.0, baseline_name=name, **self._told(), **shaped)
@@ -115,13 +115,12 @@ class Assembly:
         fold = self.problem.outer.fold
         return np.asarray(full.predicted * full.scale[fold] + full.mean[fold], np.float32)  # rows never tested are NaN
 
-    def _p(self, y: _Matrix, predicted: _Matrix) -> _Array:
-        """P values of a batch; the largest scores of its permutations are kept."""
+    def _tested(self, y: _Matrix, predicted: _Matrix) -> dict[str, _Array]:
+        """Scores and p values of a batch; the largest scores of its permutations are kept."""
         assert self.scheme is not None
-        found = permuted(y, predicted, self.scheme, self.inference)
+        found = permuted(y, predicted, self.scheme)
         self._null_max = found.null_max if self._null_max is None else np.fmax(self._null_max, found.null_max)
-        constant = np.isnan(found.score) & np.isfinite(y).any(axis=0)
-        return np.where(constant, 1.0, found.p)  # a constant prediction has r = 0, as have all its permutations
+        return {"p": found.p[None], "tested": found.score[None]}
 
     def _baseline(self, parts: dict[str, _Array], r: _Array) -> tuple[_Array, str, dict[str, _Array]]:
         """Score of the baseline, its name, and the maps beside the score."""
@@ -173,5 +172,5 @@ class Assembly:
             "n_rows": problem.aligned.targets.n_rows,
             "alphas": None if settings.alphas is None else np.asarray(settings.alphas, float).tolist(),
             "backend": settings.backend,
-            "permutation": None if self.scheme is None else self.scheme.options,
+            "permutation": None if self.scheme is None else self.scheme.settings,
         }

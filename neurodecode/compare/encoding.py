@@ -88,7 +88,9 @@ def encode(
         A method of `noise_ceiling`, reliabilities rho in units of variance, or ``"auto"``: split halves where stimuli come
         several times and are averaged, else none.
     n_permutations : int
-        Permutations of the responses against the predictions, the same for all targets; 0 gives no p value.
+        Permutations of the predictions against the responses, the same for all targets; 0 gives no p value. As each fold tests
+        what the others train on, the mean over folds varies by chance more than permutations of fixed predictions show (a test
+        at .05 would call 12 % of null targets significant): the null is widened by `spread_of_folds`.
     permutation : {"circular", "block"}
         Shift predictions in a circle, or exchange blocks of them, within each run of each fold. Trials have no order: they are
         shuffled singly.

@@ -15,7 +15,9 @@ from sklearn.model_selection import KFold
 
 from neurodecode.compare.encoding import encode
 from neurodecode.compare.fold_scores import held_out_scores, mean_over_folds, unit_norm
+from neurodecode.compare.significance import spread_of_folds
 from neurodecode.data import Responses
+from neurodecode.data.splits import Split
 from neurodecode.errors import DataError, LeakWarning, SplitLeakError
 from neurodecode.linear import Delayer, RidgeCV, resolve_folds
 from neurodecode.metrics import pearson_r, r2_score
@@ -453,11 +455,30 @@ def test_signal_is_significant_and_noise_is_not(permutation: str, correction: st
     assert found.correction == correction
 
 
-def test_short_runs_are_permuted_by_less_and_said_so() -> None:
-    x, y = linear(120)
-    found = encode(x, y, TR=2.0, delays_s=None, groups=np.repeat(range(4), 30), n_permutations=20)
-    assert any("the shortest run of a fold has 30 rows" in note for note in found.notes)
-    assert found.settings["permutation"] == {"method": "circular", "min_shift": 10}
+@pytest.mark.parametrize(
+    ("length", "method", "rows"),
+    [(30, "circular", 1), (120, "circular", 4), (700, "circular", 20), (30, "block", 10), (90, "block", 20)],
+)
+def test_short_runs_are_shifted_by_less(length: int, method: str, rows: int) -> None:
+    x, y = linear(4 * length, k=1)
+    found = encode(
+        x, y, TR=2.0, delays_s=None, groups=np.repeat(range(4), length), n_permutations=5, permutation=method, alphas=[1.0, 10.0]
+    )
+    assert found.settings["permutation"] == {"method": method, "rows": rows, "spread": pytest.approx(np.sqrt(2))}
+    assert any(f"{rows} rows" in note for note in found.notes if note.startswith("p:"))
+
+
+def test_a_null_is_wider_where_folds_train_each_other() -> None:
+    fold = np.repeat([0, 1, 2], 10)
+    rows = np.arange(30)
+    whole = [Split(rows[fold != f], rows[fold == f], str(f)) for f in range(3)]
+    assert spread_of_folds(whole, fold) == pytest.approx(np.sqrt(2))
+    once = np.where(fold == 0, 0, -1)
+    assert spread_of_folds(whole[:1], once) == 1.0
+    onward = [Split(rows[fold < f], rows[fold == f], str(f)) for f in (1, 2)]
+    assert spread_of_folds(onward, fold - 1) == 1.0, "trained on the past alone"
+    gapped = [Split(split.train[1:-1], split.test, split.name) for split in whole]
+    assert 1.3 < spread_of_folds(gapped, fold) < np.sqrt(2)
 
 
 def test_a_fold_without_any_feature_predicts_nothing() -> None:
