@@ -11,7 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodecode.data.splits import Split
-from neurodecode.decode.fitting import FitSettings, Training, coordinates, feature_weights, fit, haufe_pattern, outputs, prepare
+from neurodecode.decode.fitting import (
+    FitSettings,
+    Training,
+    coordinates,
+    feature_weights,
+    fit,
+    fit_each,
+    haufe_pattern,
+    outputs,
+    prepare,
+)
 from neurodecode.metrics import (
     balanced_accuracy,
     between_group_permutation,
@@ -133,8 +143,8 @@ def outputs_of(problem: Problem, labels: NDArray[Any]) -> _Floats:
     for split in problem.splits:
         training = prepare_fold(problem, split)
         test = coordinates(training, problem.x[split.test].astype(float))
-        for k, y in enumerate(labels):
-            result[k, split.test] = outputs(test, fit(training, y[split.train], problem.n_classes, problem.settings))
+        for k, weights in enumerate(fit_each(training, labels[:, split.train], problem.n_classes, problem.settings)):
+            result[k, split.test] = outputs(test, weights)
     return result
 
 

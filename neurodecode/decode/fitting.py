@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from neurodecode.decode.discriminant import fit_discriminant
 from neurodecode.decode.features import anova_f, best_features, location_and_scale, rotate, squared_correlation
-from neurodecode.decode.ridge import RidgePath, fit_ridge, ridge_path
+from neurodecode.decode.ridge import fit_ridge, prepare_ridge
+from neurodecode.linear.solve import Features
 
 _Floats = NDArray[np.float64]
 
@@ -51,8 +53,8 @@ class Training(NamedTuple):
     """Standard deviation of each feature."""
     basis: _Floats | None
     """Directions of the coordinates, (n_features, n_coordinates)."""
-    path: RidgePath | None
-    """Decompositions for ridge."""
+    ridge: Features | None
+    """Operators of the inner folds for ridge."""
     groups: NDArray[np.int64]
     """Group of each training sample, for the choice of the ridge penalty."""
     products: _Floats | None = None
@@ -99,8 +101,8 @@ def prepare(x: _Floats, groups: NDArray[np.int64], settings: FitSettings) -> Tra
     basis = None
     if x.shape[0] < x.shape[1]:
         standard, basis = rotate(standard)
-    path = ridge_path(standard, groups) if settings.estimator == "ridge" else None
-    return Training(standard, mean, scale, basis, path, groups)
+    ridge = prepare_ridge(standard, groups, np.asarray(settings.alphas, float)) if settings.estimator == "ridge" else None
+    return Training(standard, mean, scale, basis, ridge, groups)
 
 
 def coordinates(training: Training, x: _Floats) -> _Floats:
@@ -133,11 +135,38 @@ def fit(training: Training, y: NDArray[np.generic], n_classes: int | None, setti
         columns = best_features(_relevance(x, y, n_classes), int(settings.n_features or 0))
         x = x[:, columns]
     if n_classes is None:
-        path = ridge_path(x, training.groups) if training.path is None else training.path
-        coef, intercept, alpha = fit_ridge(path, np.asarray(y, float), np.asarray(settings.alphas, float))
-        return Weights(coef[None], np.array([intercept]), columns, alpha)
+        ridge = training.ridge or prepare_ridge(x, training.groups, np.asarray(settings.alphas, float))
+        coef, intercept, alpha = fit_ridge(ridge, np.asarray(y, float)[:, None])
+        return Weights(coef, intercept, columns, float(alpha[0]))
     coefs, intercepts = fit_classes(x, np.asarray(y, np.int64), n_classes, settings, training.products)
     return Weights(coefs, intercepts, columns, None)
+
+
+def fit_each(training: Training, labels: NDArray[np.generic], n_classes: int | None, settings: FitSettings) -> Iterator[Weights]:
+    """Fit many label vectors, all at once where the estimator can.
+
+    Parameters
+    ----------
+    training : Training
+        The prepared features.
+    labels : array of shape (n_labels, n_samples)
+        Label vectors.
+    n_classes : int or None
+        Number of classes; None for regression.
+    settings : FitSettings
+        Parameters.
+
+    Yields
+    ------
+    Weights
+        As `fit` gives them, in order.
+    """
+    if training.ridge is None:
+        yield from (fit(training, y, n_classes, settings) for y in labels)
+        return
+    coefs, intercepts, alphas = fit_ridge(training.ridge, np.asarray(labels, float).T)
+    for coef, intercept, alpha in zip(coefs, intercepts, alphas, strict=True):
+        yield Weights(coef[None], intercept[None], None, float(alpha))
 
 
 def outputs(x: _Floats, weights: Weights) -> _Floats:

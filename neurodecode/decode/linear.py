@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurodecode.data import Responses
+from neurodecode.data.parameters import Parameters
 from neurodecode.data.validate import check_option, check_positive
 from neurodecode.decode.evaluation import one_thread, score_outputs
 from neurodecode.decode.fitting import FitSettings, feature_weights, fit, haufe_pattern, prepare
@@ -24,7 +25,6 @@ from neurodecode.decode.inputs import (
     matching_data,
     spread,
 )
-from neurodecode.data.parameters import Parameters
 from neurodecode.decode.result import DecodingResult
 from neurodecode.decode.validation import Setup, choose, cross_validate, set_up
 from neurodecode.errors import DataError

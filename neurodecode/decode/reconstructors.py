@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from neurodecode.decode.features import best_features, location_and_scale, rotate
 from neurodecode.data.parameters import Parameters
-from neurodecode.decode.ridge import fit_ridge, ridge_path
+from neurodecode.decode.features import best_features, location_and_scale
+from neurodecode.decode.ridge import fit_ridge, prepare_ridge
 from neurodecode.errors import DataError
 
 _Floats = NDArray[np.float64]
@@ -177,10 +177,6 @@ def _principal_components(centred: _Floats) -> tuple[_Floats, _Floats]:
 
 
 def _fit_each(x: _Floats, scores: _Floats, groups: NDArray[np.int64], alphas: _Floats) -> tuple[_Floats, _Floats, _Floats]:
-    """Ridge weights (n_features, n_components), offsets and penalties, component by component."""
-    coordinates, basis = rotate(x) if len(x) < x.shape[1] else (x, None)
-    path = ridge_path(coordinates, groups)
-    fits = [fit_ridge(path, score, alphas) for score in scores.T]
-    weights = np.stack([coef for coef, _, _ in fits], axis=1) if fits else np.zeros((coordinates.shape[1], 0))
-    offsets, chosen = np.array([offset for _, offset, _ in fits]), np.array([alpha for _, _, alpha in fits])
-    return weights if basis is None else basis @ weights, offsets, chosen
+    """Ridge weights (n_features, n_components), offsets and penalties, one per component."""
+    weights, offsets, chosen = fit_ridge(prepare_ridge(x, groups, alphas), scores)
+    return weights.T, offsets, chosen

@@ -23,8 +23,8 @@ from neurodecode.linear.solve import (
     Features,
     Settings,
     Solution,
-    centred,
     check_features,
+    from_samples,
     intercepts,
     prepare_features,
     solve_targets,
@@ -207,13 +207,9 @@ class RidgeCV(Parameters):
     def coef_(self) -> _Array:
         """Weights from those of the samples: ``X' dual_coef_``, some features at a time."""
         self._check_fitted()
-        dual, n_features = self.dual_coef_, self.X_fit_.shape[1]
-        found = np.empty((n_features, *dual.shape[1:]), dual.dtype)
-        step = max(1, _AT_ONCE // (len(dual) * dual.itemsize))
-        for start in range(0, n_features, step):
-            part = slice(start, start + step)
-            found[part] = centred(self.X_fit_, self.X_mean_, part, dual.dtype).T @ dual
-        return found
+        dual = self.dual_coef_
+        found = from_samples(dual.reshape(len(dual), -1).T, self.X_fit_, self.X_mean_)
+        return found.T if dual.ndim == 2 else found[0]
 
     def predict(self, X: Any) -> _Array:
         """Predict targets.

@@ -37,6 +37,9 @@ class Settings(NamedTuple):
     """Targets read at once."""
     keep: bool = True
     """Whether the weights are wanted, or penalties and scores alone."""
+    steady: bool = False
+    """Whether what is found for a target may not depend, to the last bit, on the targets beside it. Products are then computed
+    in batches of `target_batch`, filled up where they are smaller; the number of targets must be a multiple of it."""
 
 
 @dataclass
@@ -214,6 +217,50 @@ def intercepts(features: Features, solution: Solution) -> _Floats:
     return solution.mean - np.concatenate(found)
 
 
+def feature_weights(features: Features, solution: Solution) -> _Array:
+    """Weights of features, whatever the form.
+
+    Parameters
+    ----------
+    features : Features
+        What was fitted on.
+    solution : Solution
+        A fit with weights.
+
+    Returns
+    -------
+    array of shape (n_targets, n_features)
+        In dual form ``dual' X``, some features at a time.
+    """
+    weights = np.zeros((0, features.x.shape[1])) if solution.weights is None else solution.weights
+    if features.design.form == "primal":
+        return weights
+    return from_samples(weights, features.x, features.mean)
+
+
+def from_samples(dual: _Array, x: _Array, mean: _Floats) -> _Array:
+    """Weights of features from those of samples.
+
+    Parameters
+    ----------
+    dual : array of shape (n_targets, n_samples)
+        Weights of samples.
+    x : array of shape (n_samples, n_features)
+        Features.
+    mean : array of shape (n_features,)
+        What they are centred by.
+
+    Returns
+    -------
+    array of shape (n_targets, n_features)
+        ``dual' X``.
+    """
+    found = np.empty((len(dual), x.shape[1]), dual.dtype)
+    for part in _feature_parts(x, dual.dtype):
+        found[:, part] = dual @ centred(x, mean, part, dual.dtype)
+    return found
+
+
 def _feature_parts(x: _Array, precision: Any) -> list[slice]:
     """Features some at a time."""
     step = max(1, _COLUMNS // (len(x) * np.dtype(precision).itemsize))
@@ -270,7 +317,7 @@ def solve_targets(features: Features, y: Any, choose: Callable[[Errors, _Floats]
     errors = tally.errors()
     best = choose(errors, design.alphas)
     if weights is not None:
-        _refit(design, weights, best)
+        _refit(features, weights, best)
     return Solution(errors, best, weights, mean, np.concatenate(unclear))
 
 
@@ -337,16 +384,19 @@ def _score_slab(design: Design, hats: list[Hats], slab: Any, targets: slice, tal
             weights[part] = design.backend.numpy(whole[:, : design.width])
 
 
-def _refit(design: Design, weights: _Array, best: NDArray[np.int64]) -> None:
+def _refit(features: Features, weights: _Array, best: NDArray[np.int64]) -> None:
     """Solve right-hand sides in place, one factor per penalty."""
+    design, settings = features.design, features.settings
     backend, back = design.backend, np.argsort(design.plan.order)
     kind = np.float32 if "32" in str(design.gram.dtype) else np.float64
-    gram = design.gram
     moved = design.form == "dual" and not np.array_equal(back, np.arange(len(back)))
+    width = settings.target_batch if settings.steady and settings.target_batch else 8 * backend.tile
     for k in np.unique(best):
-        factor = factorise(design, gram, float(design.alphas[k]))
+        factor = factorise(design, design.gram, float(design.alphas[k]))
         members = np.flatnonzero(best == k)
-        for start in range(0, len(members), 8 * backend.tile):
-            some = members[start : start + 8 * backend.tile]
-            found = backend.numpy(backend.solve(factor, backend.asarray(weights[some], kind)))
+        for start in range(0, len(members), width):
+            some = members[start : start + width]
+            known = np.zeros((width if settings.steady else len(some), design.width), design.dtype)
+            known[: len(some)] = weights[some]
+            found = backend.numpy(backend.solve(factor, backend.asarray(known, kind)))[: len(some)]
             weights[some] = found[:, back] if moved else found

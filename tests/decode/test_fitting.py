@@ -17,7 +17,7 @@ from neurodecode.decode.fitting import (
     outputs,
     prepare,
 )
-from neurodecode.decode.ridge import fit_ridge, inner_folds, ridge_path
+from neurodecode.decode.ridge import fit_ridge, inner_folds, prepare_ridge
 
 
 def test_scaling_of_features_that_do_not_vary(rng: np.random.Generator) -> None:
@@ -93,17 +93,16 @@ def test_inner_folds_hold_out_whole_groups(groups: np.ndarray, n: int) -> None:
     groups = np.asarray(groups, int)
     folds = inner_folds(groups)
     assert len(folds) == n
-    assert sorted(np.concatenate([test for _, test in folds])) == list(range(len(groups)))
-    for train, test in folds:
+    assert sorted(np.concatenate([test for _, test, _ in folds])) == list(range(len(groups)))
+    for train, test, _ in folds:
         assert not set(train) & set(test)
         assert len(np.unique(groups)) == 1 or not set(groups[train]) & set(groups[test])
 
 
 def test_ridge_shrinks_noise_more_than_signal(rng: np.random.Generator) -> None:
     x, groups, alphas = rng.standard_normal((80, 40)), np.arange(80) // 20, np.logspace(-2, 6, 17)
-    path = ridge_path(x, groups)
-    strong = fit_ridge(path, x[:, 0] + 0.01 * rng.standard_normal(80), alphas)[2]
-    nothing = fit_ridge(path, rng.standard_normal(80), alphas)[2]
+    targets = np.column_stack([x[:, 0] + 0.01 * rng.standard_normal(80), rng.standard_normal(80)])
+    strong, nothing = fit_ridge(prepare_ridge(x, groups, alphas), targets)[2]
     assert strong < 1.0 < 100.0 < nothing
 
 

@@ -20,7 +20,7 @@ from neurodecode.decode import LinearDecoder, cross_validate_arrays, generalise_
 from neurodecode.decode.discriminant import fit_discriminant, ledoit_wolf_intensity
 from neurodecode.decode.features import anova_f, squared_correlation
 from neurodecode.decode.fitting import fit_logistic, haufe_pattern
-from neurodecode.decode.ridge import fit_ridge, inner_folds, ridge_path
+from neurodecode.decode.ridge import fit_ridge, inner_folds, prepare_ridge
 
 
 def problem(rng: np.random.Generator, n: int, p: int, k: int, strength: float = 0.3) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -103,9 +103,9 @@ def test_ridge_and_its_penalty_equal_a_grid_search(rng: np.random.Generator, p: 
     x, _, groups = problem(rng, 60, p, 2)
     y = x[:, :5].sum(axis=1) + 3 * rng.standard_normal(60)
     alphas = np.logspace(-1, 5, 13)
-    coef, intercept, alpha = fit_ridge(ridge_path(x.astype(float), groups), y.astype(float), alphas)
+    (coef,), (intercept,), (alpha,) = fit_ridge(prepare_ridge(x.astype(float), groups, alphas), y.astype(float)[:, None])
     folds = np.zeros(60, int)
-    for k, (_, test) in enumerate(inner_folds(groups)):
+    for k, (_, test, _) in enumerate(inner_folds(groups)):
         folds[test] = k
     search = GridSearchCV(Ridge(), {"alpha": alphas}, cv=PredefinedSplit(folds), scoring="neg_mean_squared_error").fit(x, y)
     assert alpha == search.best_params_["alpha"]
