@@ -359,7 +359,7 @@ class BandedRidgeCV(Parameters):
         n_targets = self.alpha_.size
         if self.store == "dual":
             dual, gamma = self.dual_coef_.reshape(-1, n_targets)[:, targets], self.gamma_.reshape(-1, n_targets)[number, targets]
-            return np.asarray(band.gram(self._bands[number]) @ (dual * gamma.astype(dual.dtype)))
+            return np.asarray(band.gram(self._bands[number]).astype(dual.dtype) @ (dual * gamma.astype(dual.dtype)))
         end = sum(self.widths_[: number + 1])
         here: _Array = band.dot(self.coef_.reshape(-1, n_targets)[end - self.widths_[number] : end, targets])
         return here

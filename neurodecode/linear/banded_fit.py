@@ -60,7 +60,7 @@ def fit_bands(form: Form, y: Any, folds: Sequence[Split], gammas: _Floats, alpha
     size = min(form.n_columns(), len(y))
     with _threads(size):
         search = search_bands(form, y, folds, gammas, alphas, options)
-        mean, targets = np.asarray(y.mean(axis=0, dtype=np.float64)), Targets.of(y, options.backend, form.dtype())
+        mean, targets = np.asarray(y.mean(axis=0, dtype=np.float64)), Targets.of(y, options.backend, form.dtype)
         gamma, alpha = gammas[search.candidate], alphas[search.alpha]
         weights = final_weights(options.backend, form.to(options.backend), partial(targets.about, mean), gamma, alpha)
     return BandedFit(search, gamma.T, alpha, mean, weights.T)

@@ -1,4 +1,8 @@
-"""The two forms in which a banded ridge is solved: through kernels of samples, or through products of features."""
+"""The two forms in which a banded ridge is solved: through kernels of samples, or through products of features.
+
+Products are kept in double precision whatever that of the data: where features outnumber what they vary in, rounding of single
+precision is as large as a small penalty.
+"""
 
 from __future__ import annotations
 
@@ -35,25 +39,23 @@ class DualForm(NamedTuple):
     """Kernels of samples: ``K(gamma) = sum_i gamma_i K_i``, whatever the number of features."""
 
     kernels: Sequence[_Array]
-    """One kernel per band, (n_samples, n_samples) each."""
+    """One kernel per band, (n_samples, n_samples) each, in double precision."""
     widths: Sequence[int]
     """Number of columns behind each kernel."""
+    dtype: Any
+    """Precision of the data."""
 
     def to(self, backend: Backend) -> DualForm:
         """Bring the kernels to a device."""
-        return DualForm([backend.asarray(k, k.dtype) for k in self.kernels], self.widths)
+        return self._replace(kernels=[backend.asarray(k, np.float64) for k in self.kernels])
 
     def take(self, rows: _Rows) -> DualForm:
         """Cut to some samples."""
-        return self if len(rows) == len(self.kernels[0]) else DualForm([k[rows][:, rows] for k in self.kernels], self.widths)
+        return self if len(rows) == len(self.kernels[0]) else self._replace(kernels=[k[rows][:, rows] for k in self.kernels])
 
     def n_columns(self) -> int:
         """Number of columns of all bands."""
         return int(sum(self.widths))
-
-    def dtype(self) -> Any:
-        """Precision of the kernels."""
-        return self.kernels[0].dtype
 
     def all_rows(self) -> _Rows:
         """Numbers of the samples."""
@@ -61,7 +63,7 @@ class DualForm(NamedTuple):
 
     def pick(self, bands: Sequence[int]) -> DualForm:
         """Cut to some bands."""
-        return DualForm([self.kernels[i] for i in bands], [self.widths[i] for i in bands])
+        return DualForm([self.kernels[i] for i in bands], [self.widths[i] for i in bands], self.dtype)
 
     def mix(self, gamma: _Floats) -> _Array:
         """Weigh the bands: the sum of kernels, shape (n_samples, n_samples)."""
@@ -84,7 +86,7 @@ class DualForm(NamedTuple):
 
     def parts(self, weights: _Array, gammas: _Floats, train: _Rows, test: _Rows) -> list[_Array]:
         """What each band predicts, from weights of the training samples: (n_test, n_targets) each."""
-        crosses = (self.system(kernel, train, test).cross for kernel in self.kernels)
+        crosses = (self.system(kernel, train, test).cross.astype(weights.dtype) for kernel in self.kernels)
         return [cross @ (weights * gamma.astype(weights.dtype)) for cross, gamma in zip(crosses, gammas, strict=True)]
 
     def trace(self) -> float:
@@ -97,25 +99,28 @@ class PrimalForm(NamedTuple):
     """Products of features: cheaper where all bands together have fewer features than there are samples."""
 
     features: _Array
-    """Columns of all bands, (n_samples, n_columns)."""
+    """Columns of all bands, (n_samples, n_columns), in double precision."""
+    light: _Array
+    """The same in the precision of the data."""
     widths: Sequence[int]
     """Number of columns of each band."""
+    dtype: Any
+    """Precision of the data."""
 
     def to(self, backend: Backend) -> PrimalForm:
         """Bring the columns to a device."""
-        return PrimalForm(backend.asarray(self.features, self.features.dtype), self.widths)
+        both = backend.asarray(self.features, np.float64), backend.asarray(self.light, self.dtype)
+        return PrimalForm(*both, self.widths, self.dtype)
 
     def take(self, rows: _Rows) -> PrimalForm:
         """Cut to some samples."""
-        return self if len(rows) == len(self.features) else PrimalForm(self.features[rows], self.widths)
+        if len(rows) == len(self.features):
+            return self
+        return self._replace(features=self.features[rows], light=self.light[rows])
 
     def n_columns(self) -> int:
         """Number of columns of all bands."""
         return int(sum(self.widths))
-
-    def dtype(self) -> Any:
-        """Precision of the columns."""
-        return self.features.dtype
 
     def all_rows(self) -> _Rows:
         """Numbers of the samples."""
@@ -124,7 +129,8 @@ class PrimalForm(NamedTuple):
     def pick(self, bands: Sequence[int]) -> PrimalForm:
         """Cut to some bands."""
         columns = np.isin(np.repeat(np.arange(len(self.widths)), self.widths), bands)
-        return PrimalForm(self.features[:, columns], [self.widths[i] for i in bands])
+        widths = [self.widths[i] for i in bands]
+        return PrimalForm(self.features[:, columns], self.light[:, columns], widths, self.dtype)
 
     def mix(self, gamma: _Floats) -> _Array:
         """Weigh the bands: the factor ``sqrt(gamma)`` of each column, shape (n_columns,)."""
@@ -142,11 +148,11 @@ class PrimalForm(NamedTuple):
 
     def known(self, y: _Array, train: _Rows) -> _Array:
         """Products of features and centred targets of the training samples, (n_columns, n_targets)."""
-        return self.features[train].T @ y[train]
+        return self.light[train].T @ y[train]
 
     def parts(self, weights: _Array, gammas: _Floats, train: _Rows, test: _Rows) -> list[_Array]:
         """What each band predicts, from weights of features: (n_test, n_targets) each."""
-        x = self.features[test] - self.features[train].mean(0)
+        x = (self.features[test] - self.features[train].mean(0)).astype(weights.dtype)
         ends = np.cumsum(self.widths)
         return [x[:, b - w : b] @ weights[b - w : b] for w, b in zip(self.widths, ends, strict=True)]
 
@@ -182,7 +188,8 @@ def make_form(bands: Sequence[Band], form: str, n_train: int) -> Form:
         If `form` is unknown.
     """
     check_option("form", form, ("auto", "primal", "dual"))
-    widths = [band.width for band in bands]
+    widths, dtype = [band.width for band in bands], bands[0].features.dtype
     if form == "primal" or (form == "auto" and sum(widths) < n_train):
-        return PrimalForm(np.concatenate([band.matrix() for band in bands], axis=1), widths)
-    return DualForm([band.gram() for band in bands], widths)
+        light = np.concatenate([band.matrix() for band in bands], axis=1)
+        return PrimalForm(light.astype(np.float64), light, widths, dtype)
+    return DualForm([band.gram() for band in bands], widths, dtype)

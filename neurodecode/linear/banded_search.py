@@ -136,7 +136,7 @@ def search_bands(form: Form, y: Any, folds: Sequence[Split], gammas: _Floats, al
     """
     from tqdm.auto import tqdm
 
-    targets = Targets.of(y, options.backend, form.dtype())
+    targets = Targets.of(y, options.backend, form.dtype)
     form, tile = form.to(options.backend), options.target_batch or _tile(options.backend, len(alphas), folds)
     truth = [_Truth.of(y, fold) for fold in folds]
     state = _State.start(len(gammas), len(alphas), y.shape[1], options.keep_surface)
@@ -271,7 +271,7 @@ def _mean_scores(
         for job, score in zip(jobs, scores, strict=True):
             window = (job.alphas.start, job.alphas.stop)
             if window not in made:
-                made[window] = make_operators(y.backend, system, alphas[job.alphas])
+                made[window] = make_operators(y.backend, system, alphas[job.alphas], form.dtype)
             left = squared_errors(y.backend, made[window], form, y.about(one.mean, job.targets), one.fold)
             total = one.total[job.targets]
             score += np.where(total > 0, 1 - left / np.where(total > 0, total, 1.0), 0.0)

@@ -13,8 +13,8 @@ from neurodecode.linear.alphas import choose_skeleton
 from neurodecode.linear.backend import Backend
 from neurodecode.linear.banded_forms import Form, System
 
-_WORST_CONDITION = 1e6  # beyond, a factorisation in single precision loses what the penalty adds
-_TOLERANCE = {np.float32: 1e-5, np.float64: 1e-10}  # error of interpolation over penalties, as a share of the targets' size
+_WORST_CONDITION = 1e3  # beyond, a solution in single precision is wrong by more than 1e-4
+_TOLERANCE = {"float32": 1e-5, "float64": 1e-10}  # error of interpolation over penalties, as a share of the targets' size
 _PROBES = 8  # random sums of held-out rows on which that error is measured
 _ROWS = 128  # held-out samples whose squares are added up in single precision
 _Floats = NDArray[np.float64]
@@ -29,7 +29,7 @@ class Operators(NamedTuple):
     """Operators of all penalties as sums of the chosen ones, (n_alphas, n_chosen); NaN for a penalty that is too small."""
 
 
-def make_operators(backend: Backend, system: System, alphas: _Floats) -> Operators:
+def make_operators(backend: Backend, system: System, alphas: _Floats, dtype: Any) -> Operators:
     """Operators ``H_alpha = cross (gram + alpha I)^-1`` of one fold.
 
     Those of some penalties are solved for; the others follow from them with an error of 1e-5 of the size of the targets (1e-10
@@ -43,60 +43,62 @@ def make_operators(backend: Backend, system: System, alphas: _Floats) -> Operato
         One fold.
     alphas : array of shape (n_alphas,)
         Penalties.
+    dtype : numpy dtype
+        Precision of the operators.
 
     Returns
     -------
     Operators
         Of all penalties.
     """
-    dtype = _dtype(system.cross)
     n_test, size = system.cross.shape
-    factors = [_factor(backend, system.gram, float(alpha)) for alpha in alphas]
-    usable = [k for k, factor in enumerate(factors) if factor is not None]
+    factors = Factors(backend, system.gram, dtype)
+    held = [factors.at(float(alpha)) for alpha in alphas]
+    usable = [k for k, factor in enumerate(held) if factor is not None]
     chosen, weights = usable, np.eye(len(usable))
     if len(usable) > 2 and n_test > _PROBES:
         sums = np.random.default_rng(0).standard_normal((_PROBES, n_test)) / _PROBES**0.5
-        probe = backend.asarray(sums, dtype) @ system.cross
-        found = np.stack([_seen(backend, system, factors[k], probe) for k in usable])
-        skeleton = choose_skeleton(found, _TOLERANCE[dtype] * n_test**0.5)
+        probe = backend.asarray(sums, np.float64) @ system.cross
+        found = np.stack([_seen(factors, system, held[k], probe) for k in usable])
+        skeleton = choose_skeleton(found, _TOLERANCE[np.dtype(dtype).name] * n_test**0.5)
         if len(skeleton.chosen) < len(usable):
             chosen, weights = [usable[k] for k in skeleton.chosen], skeleton.weights
     operators = backend.empty((len(chosen), n_test, size), dtype)
     for j, k in enumerate(chosen):
-        operators[j] = _solve(backend, factors[k], system.cross, dtype)
+        operators[j] = factors.solve(held[k], system.cross)
     if system.scale is not None:
-        operators *= system.scale
+        operators *= backend.asarray(system.scale, dtype)
     full = np.full((len(alphas), len(chosen)), np.nan)
     full[usable] = weights
     return Operators(operators, backend.asarray(full, dtype))
 
 
-def _seen(backend: Backend, system: System, factor: Any, probe: Any) -> NDArray[Any]:
+def _seen(factors: Factors, system: System, factor: Any, probe: Any) -> NDArray[Any]:
     """A sketch of one operator: random sums of its rows, as they act on training samples."""
-    solved = _solve(backend, factor, probe, _dtype(probe))
-    return backend.numpy(solved if system.samples is None else solved @ system.samples).ravel()
+    solved = factors.solve(factor, probe, np.float64)
+    return factors.backend.numpy(solved if system.samples is None else solved @ system.samples).ravel()
 
 
-def _dtype(array: Any) -> Any:
-    """Precision of an array of any backend."""
-    return np.float32 if "32" in str(array.dtype) else np.float64
+class Factors:
+    """Cholesky factors of ``gram + alpha I``, in single precision where that is enough."""
 
+    def __init__(self, backend: Backend, gram: Any, dtype: Any) -> None:
+        self.backend, self.gram, self.dtype = backend, gram, np.dtype(dtype)
+        self.light = None if self.dtype == np.float64 else backend.asarray(gram, np.float32)
+        self.norm = float((gram * gram).sum()) ** 0.5  # a bound of the largest eigenvalue
 
-def _factor(backend: Backend, gram: Any, alpha: float) -> Any:
-    """Cholesky factor, in double precision where single would not do; None where nothing does."""
-    if "32" in str(gram.dtype):
-        if float((gram * gram).sum()) ** 0.5 <= _WORST_CONDITION * alpha:  # the norm bounds the largest eigenvalue
-            factor = backend.factor(gram, alpha)
-            if factor is not None:
-                return factor
-        gram = backend.asarray(gram, np.float64)
-    return backend.factor(gram, alpha)
+    def at(self, alpha: float) -> Any:
+        """Factor at one penalty; None where the matrix is not positive definite even in double precision."""
+        if self.light is not None and self.norm <= _WORST_CONDITION * alpha:
+            return self.backend.factor(self.light, alpha)
+        return self.backend.factor(self.gram, alpha)
 
-
-def _solve(backend: Backend, factor: Any, rows: Any, dtype: Any) -> Any:
-    """``rows (gram + alpha I)^-1`` in the precision of the factor, returned in that of the data; rows stay as they are."""
-    right = rows * 1 if _dtype(factor) == _dtype(rows) else backend.asarray(rows, _dtype(factor))
-    return backend.asarray(backend.solve(factor, right), dtype)
+    def solve(self, factor: Any, rows: Any, dtype: Any = None) -> Any:
+        """``rows (gram + alpha I)^-1`` in the precision of the factor, returned in that of the data; rows stay as they are."""
+        kind = np.float32 if "32" in str(factor.dtype) else np.float64
+        right = self.backend.asarray(rows, kind)
+        right = right * 1 if right is rows else right
+        return self.backend.asarray(self.backend.solve(factor, right), self.dtype if dtype is None else dtype)
 
 
 def squared_errors(backend: Backend, operators: Operators, form: Form, y: Any, fold: Split) -> _Floats:
@@ -166,14 +168,13 @@ def final_weights(backend: Backend, form: Form, y: Any, gammas: _Floats, alphas:
     for k, gamma in enumerate(kinds):
         here = np.flatnonzero(kind.ravel() == k)
         system = form.system(form.mix(gamma), rows, rows[:1])
+        factors = Factors(backend, system.gram, form.dtype)
+        scale = 1 if system.scale is None else backend.asarray(system.scale, form.dtype)
         for alpha in np.unique(alphas[here]):
-            targets = here[alphas[here] == alpha]
-            factor = _factor(backend, system.gram, float(alpha))
+            targets, factor = here[alphas[here] == alpha], factors.at(float(alpha))
             if factor is None:
                 raise DataError(f"alpha={alpha:g} is too small to fit all samples, bands weighted {gamma}: give larger alphas")
-            scale = 1 if system.scale is None else system.scale
-            known = form.known(y(targets), rows).T
-            found = backend.numpy(scale * _solve(backend, factor, scale * known, _dtype(known)))
+            found = backend.numpy(scale * factors.solve(factor, scale * form.known(y(targets), rows).T))
             weights = np.empty((len(alphas), found.shape[1]), found.dtype) if weights is None else weights
             weights[targets] = found
     return np.empty((0, len(rows))) if weights is None else weights

@@ -13,6 +13,7 @@ from neurodecode.data.validate import check_finite
 from neurodecode.errors import DataError
 from neurodecode.linear.delays import Delayer, delayed_kernel
 
+_AT_ONCE = 4096  # features copied in double precision
 _Array = NDArray[Any]
 
 
@@ -52,10 +53,13 @@ class Band(NamedTuple):
         Returns
         -------
         array of shape (n_samples, n_other)
-            Kernel.
+            Kernel, in double precision.
         """
         right = self if other is None else other
-        plain = self.features @ right.features.T
+        plain = np.zeros((len(self.features), len(right.features)))
+        for start in range(0, self.features.shape[1], _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            plain += self.features[:, part].astype(np.float64) @ right.features[:, part].T
         if self.source is None or right.source is None:
             return plain
         return delayed_kernel(plain, self.source, right.source)
