@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from scipy.io import wavfile
 
+from neurodecode.data import Recording, Responses
 from neurodecode.errors import CorruptFileError, DataError, FormatError
 from neurodecode.io import read_stimuli
 from neurodecode.io.stimuli import read_image
@@ -160,3 +162,105 @@ def test_other_files_are_no_images(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.png").write_bytes(content)
     with pytest.raises(CorruptFileError):
         read_image(tmp_path / "x.png")
+
+
+# --- sounds, films, texts ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def mixed(root: Path) -> Path:
+    """A data set with a file of each kind."""
+    folder = root / "stimuli"
+    wavfile.write(folder / "a.wav", 8000, np.arange(-100, 100, dtype=np.int16))
+    (folder / "b.txt").write_bytes("Größe\r\n".encode())
+    first, *rest = [Image.fromarray(np.full((8, 8, 3), 20 * i, np.uint8)) for i in range(1, 5)]
+    first.save(folder / "c.gif", save_all=True, append_images=rest, duration=40)
+    return root
+
+
+def files(*names: str | None, **columns: object) -> pd.DataFrame:
+    """Events that name files."""
+    return pd.DataFrame({"onset": range(len(names)), "stim_file": names, **columns})
+
+
+def test_sounds(mixed: Path) -> None:
+    sounds = read_stimuli(mixed, files("a.wav", None, "a.wav"))
+    assert sounds.kind == "audio"
+    sound, sfreq = sounds["a.wav"]
+    assert sfreq == 8000
+    np.testing.assert_allclose(sound, np.arange(-100, 100) / 2**15)
+
+
+def test_texts(mixed: Path) -> None:
+    assert read_stimuli(mixed, files("b.txt"))["b.txt"] == "Größe\n"
+
+
+def test_a_gif_is_an_image_or_a_film(mixed: Path) -> None:
+    assert read_stimuli(mixed, files("c.gif"))[0].shape == (8, 8, 3)
+    films = read_stimuli(mixed, files("c.gif"), kind="video", size=(4, 4))
+    assert films.table["sfreq"].tolist() == [25.0]
+    np.testing.assert_allclose(films[0][:, 0, 0, 0], [20, 40, 60, 80], atol=2)
+
+
+def test_of_mixed_files_one_kind_is_chosen(mixed: Path) -> None:
+    shown = files("a.wav", "b.txt", "digits/0.png", "c.gif")
+    with pytest.raises(DataError, match=r"kinds \['audio', 'image', 'text'\], e.g. .*choose one by kind="):
+        read_stimuli(mixed, shown)
+    assert read_stimuli(mixed, shown, kind="audio").ids == ["a.wav"]
+    assert read_stimuli(mixed, shown, kind="image").ids == ["digits/0.png", "c.gif"]
+    with pytest.raises(DataError, match="names no file of kind 'audio', its files are such as 'b.txt'"):
+        read_stimuli(mixed, shown.iloc[1:], kind="audio")
+    with pytest.raises(DataError, match="kind='sound' is unknown"):
+        read_stimuli(mixed, shown, kind="sound")  # type: ignore[arg-type]
+
+
+def test_events_of_many_runs_and_objects(mixed: Path) -> None:
+    one, two = files("digits/0.png", run="1"), files("digits/1.png", "digits/0.png", run="2")
+    recording = Recording(np.zeros((1, 10)), 1.0, {"name": ["x"]}, two)
+    responses = Responses(np.zeros((1, 1)), one, {"name": ["x"]})
+    for events in ([one, two], [responses, recording], (one, recording)):
+        assert read_stimuli(mixed, events).ids == ["digits/0.png", "digits/1.png"]
+    assert read_stimuli(mixed, recording).ids == ["digits/1.png", "digits/0.png"]
+    for wrong in ([], ["events.tsv"]):
+        with pytest.raises(DataError, match="must be tables, Recordings or Responses"):
+            read_stimuli(mixed, wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["a.wav", "b.txt", "c.gif"])
+def test_damage_is_found_on_access(mixed: Path, name: str) -> None:
+    stimuli = read_stimuli(mixed, files(name))
+    (mixed / "stimuli" / name).write_bytes(b"\xff\xfe\xfd\xfc")
+    with pytest.raises(FormatError, match=name):
+        stimuli[0]
+
+
+def test_a_text_beyond_reason(mixed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neurodecode.io.stimuli._LONGEST", 3)
+    with pytest.raises(FormatError, match="Cut it into parts"):
+        read_stimuli(mixed, files("b.txt"))[0]
+
+
+def test_a_link_out_of_the_data_set_is_refused(mixed: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    secret = tmp_path_factory.mktemp("home") / "secret.txt"
+    secret.write_text("mine")
+    (mixed / "stimuli" / "link.txt").symlink_to(secret)
+    (mixed / "stimuli" / "folder").symlink_to(secret.parent)
+    for name in ("link.txt", "folder/secret.txt"):
+        with pytest.raises(FormatError, match="a link out of the data set"):
+            read_stimuli(mixed, files(name))
+
+
+def test_links_within_the_data_set_are_followed(mixed: Path) -> None:
+    """That is how git-annex keeps contents."""
+    annex = mixed / ".git" / "annex" / "objects"
+    annex.mkdir(parents=True)
+    (mixed / "stimuli" / "b.txt").rename(annex / "SHA256-1")
+    (mixed / "stimuli" / "b.txt").symlink_to("../.git/annex/objects/SHA256-1")
+    assert read_stimuli(mixed, files("b.txt"))[0] == "Größe\n"
+
+
+def test_a_linked_stimuli_folder_is_followed(mixed: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("disk") / "stimuli"
+    (mixed / "stimuli").rename(elsewhere)
+    (mixed / "stimuli").symlink_to(elsewhere)
+    assert read_stimuli(mixed, files("b.txt"))[0] == "Größe\n"

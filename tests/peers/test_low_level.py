@@ -52,12 +52,12 @@ def test_motion_energy_is_that_of_pymoten(rng: np.random.Generator) -> None:
     with contextlib.redirect_stderr(io.StringIO()):
         options = {**common, "spatial_frequencies": (0, 2, 4, 8), "filter_temporal_width": 16, "max_temp_env": 0.15}
         theirs = pyramids.MotionEnergyPyramid((128, 160), 24, **options)
-        energy = theirs.project_stimulus(film, output_nonlinearity=lambda x: x, dtype="float64")
+        energy = theirs.project_stimulus(film, theirs.filters[::9], output_nonlinearity=lambda x: x, dtype="float64")
     pyramid = Pyramid(**common, temporal_window=16 / 24, temporal_width=0.15, height=128)
     ours = motion_energy(film, 24.0, pyramid=pyramid, log=False)
     columns = [_same(ours.units, filter_) for filter_ in theirs.filters]
     assert sorted(columns) == list(range(ours.n_units))
-    pairs = zip(np.asarray(ours.data)[12:-13, columns].T, energy[13:-12].T, strict=True)
+    pairs = zip(np.asarray(ours.data)[12:-13, columns[::9]].T, energy[13:-12].T, strict=True)
     correlations = np.array([np.corrcoef(a, b)[0, 1] for a, b in pairs])
     assert correlations.min() > 0.99, np.sort(correlations)[:10]
 
