@@ -105,7 +105,8 @@ def scheme(problem: Problem, inference: Inference) -> Scheme:
     shortest = _shortest(segments)
     if aligned.stimuli is not None and problem.TR is None:
         averaged = bool((aligned.targets.n_presentations > 1).any())
-        segments = fold if averaged or shortest < 2 else segments
+        if averaged or shortest < 2:
+            segments, where = fold, "within each fold"
         method, length, what = "block", 1, "trials shuffled"
     elif method == "circular":
         length = max(1, min(_LONGEST, shortest // 30))
