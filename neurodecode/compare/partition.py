@@ -83,7 +83,7 @@ def variance_partition(
     n_iter : int
         Random draws of weights of the spaces in each combination, beside all alike and each alone.
     alphas : array_like of shape (n_alphas,), optional
-        Penalties, by default ten around the mean eigenvalue of the kernel of each combination.
+        Penalties, by default ten from 1e-4 to 1e5 times the mean eigenvalue of the kernel of all spaces alike.
     inner_cv : int, optional
         Number of inner folds, by default 5, or one per group where there are fewer.
     backend : {"numpy", "torch"}
@@ -147,12 +147,13 @@ def _shares(problem: Problem, combinations: Sequence[Subset], settings: Settings
     with tqdm(total=len(splits) * len(shares), desc="combinations of spaces", disable=None, delay=2.0, leave=False) as bar:
         for number, split in enumerate(splits):
             form, inner = _form(problem, split), _inner_folds(problem, split, settings)
+            alphas = _alphas(form, len(split.train), settings)
             for subset, kept in shares.items():
                 part = form.pick(subset)
                 for start in range(0, targets.n_targets, _BATCH):
                     columns = slice(start, start + _BATCH)
                     y = targets.read(columns)
-                    _score(part, y[split.train], y[split.test], inner, settings, kept[number, :, columns])
+                    _score(part, y[split.train], y[split.test], inner, alphas, settings, kept[number, :, columns])
                 bar.update()
     return shares
 
@@ -172,8 +173,20 @@ def _inner_folds(problem: Problem, split: Split, settings: Settings) -> list[Spl
     return resolve_folds(n_train, groups, settings.inner_cv, inner_gap(outer, n_train))
 
 
+def _alphas(form: Form, n_train: int, settings: Settings) -> _Floats:
+    """Penalties, the same for all combinations, so that what is fitted together is never worse than a part of it by the grid."""
+    trace = form.take(np.arange(n_train)).trace()
+    return np.sort(resolve_alphas(settings.alphas, trace, min(form.n_columns(), n_train)))
+
+
 def _score(
-    form: Form, train: NDArray[Any], test: NDArray[Any], inner: Sequence[Split], settings: Settings, kept: _Floats
+    form: Form,
+    train: NDArray[Any],
+    test: NDArray[Any],
+    inner: Sequence[Split],
+    alphas: _Floats,
+    settings: Settings,
+    kept: _Floats,
 ) -> None:
     """Fit targets on the training rows and write the share of each space in the variance of the test rows into `kept`."""
     n_train, n_bands = len(train), len(kept)
@@ -181,7 +194,6 @@ def _score(
     gammas = draw_candidates(n_bands, settings.n_iter, random_state=settings.random_state)
     for rows, targets in missing_patterns(train, np.flatnonzero(np.isfinite(train).any(axis=0))):
         known = form.take(rows)
-        alphas = np.sort(resolve_alphas(settings.alphas, known.trace(), min(form.n_columns(), len(rows))))
         fit = fit_bands(known, train[np.ix_(rows, targets)], folds_within(inner, rows, n_train), gammas, alphas, settings.options)
         parts = np.stack(form.parts(fit.weights, fit.gamma, rows, held_out))
         kept[:, targets] = product_measure(test[:, targets], parts, fit.mean)
