@@ -11,7 +11,11 @@ from .core import false_discovery_rate as false_discovery_rate
 from .core import procrustes as procrustes
 from .core import soft_match as soft_match
 from .core import to_tr as to_tr
+from .dissimilarity import rdm as rdm
 from .encoding import encode as encode
+from .feature_reweighting import ReweightedRsa as ReweightedRsa
+from .feature_reweighting import feature_rdms as feature_rdms
+from .feature_reweighting import reweighted_rsa as reweighted_rsa
 from .group import SignFlipResult as SignFlipResult
 from .group import sign_flip_test as sign_flip_test
 from .inference import PermutationResult as PermutationResult
@@ -22,6 +26,12 @@ from .layers import encode_layers as encode_layers
 from .leakage import LeakageResult as LeakageResult
 from .leakage import leakage_check as leakage_check
 from .partition import variance_partition as variance_partition
-from .dissimilarity import rdm as rdm
 from .rdm_comparison import compare_rdms as compare_rdms
+from .rdm_design import conditions_of as conditions_of
+from .rdm_inference import RdmCeiling as RdmCeiling
+from .rdm_inference import rdm_ceiling as rdm_ceiling
+from .rdm_inference import rdm_permutation_test as rdm_permutation_test
+from .rdm_models import compare_models as compare_models
+from .rdm_noise import noise_precision as noise_precision
+from .rdm_result import RdmComparison as RdmComparison
 from .result import ComparisonResult as ComparisonResult

@@ -29,7 +29,7 @@ from neurodecode.errors import DataError
 
 Dissimilarity = Literal["correlation", "euclidean", "mahalanobis", "crossnobis"]
 _WITH_NOISE = ("mahalanobis", "crossnobis")
-_FLAT = 1e-12  # variance of a pattern below this share of its mean square is rounding
+_FLAT = 1e-24  # variance of a pattern below this share of its mean square is rounding
 
 
 def rdm(
@@ -133,7 +133,7 @@ def _correlation(design: Design, noise: None) -> Floats:
     power = gram.diagonal().copy()
     varies = power > _FLAT * (power + design.n_units * mean**2)
     norm = np.sqrt(np.where(varies, power, np.nan))
-    return np.clip(1 - gram / norm / norm[:, None], 0, 2)
+    return np.clip(1 - gram / (norm * norm[:, None]), 0, 2)
 
 
 def _squared(design: Design, noise: None) -> Floats:
@@ -158,7 +158,7 @@ def _distances_per_unit(design: Design, root: Floats | None) -> Floats:
 
 def _distances(gram: Floats) -> Floats:
     power = gram.diagonal()
-    return np.asarray(power + power[:, None] - gram - gram.T, np.float64)
+    return np.asarray(power + power[:, None] - (gram + gram.T), np.float64)
 
 
 def _whitened(design: Design, cells: Cells, root: Floats | None) -> Iterator[Floats]:

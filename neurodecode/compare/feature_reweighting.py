@@ -238,7 +238,7 @@ def non_negative_weights(components: Floats, target: Floats, method: str, kept: 
     from scipy.optimize import nnls
 
     linear = method if method in ("cosine", "whitened_cosine", "whitened_correlation") else "pearson"
-    points = embed(np.concatenate([components, target[None]]), linear, kept, normed=False).reshape(len(components) + 1, -1)
+    points = embed(np.concatenate([components, target[None]]), linear, kept, normed=False)
     # the same least squares with as many rows as there are columns
     triangle: Floats = np.asarray(np.linalg.qr(points.T, mode="r"))
     weights = nnls(triangle[:, :-1], triangle[:, -1])[0]

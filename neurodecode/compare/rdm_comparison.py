@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurodecode.compare.rdm_design import Floats
-from neurodecode.compare.rdm_embedding import MEASURES, Measure, as_rdms, embed, pair_values, shared_pairs, similarities, tau_a
+from neurodecode.compare.rdm_embedding import MEASURES, Measure, as_rdms, embed, pair_values, shared_pairs, tau_a
 from neurodecode.data.validate import check_option
 from neurodecode.errors import DataError
 
@@ -103,7 +103,7 @@ def compare_stacks(a: Floats, b: Floats, measure: str, kept: NDArray[np.bool_], 
     """
     if measure == "tau_a":
         return tau_a(pair_values(a, kept), pair_values(b, kept))
-    return similarities(embed(a, measure, kept, sigma), embed(b, measure, kept, sigma))
+    return np.asarray(embed(a, measure, kept, sigma) @ embed(b, measure, kept, sigma).T, np.float64)
 
 
 def _covariance(sigma: ArrayLike | None, n: int, measure: str) -> Floats | None:

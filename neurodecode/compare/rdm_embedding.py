@@ -13,7 +13,7 @@ from neurodecode.errors import DataError
 Measure = Literal["spearman", "rho_a", "tau_a", "pearson", "cosine", "whitened_cosine", "whitened_correlation"]
 MEASURES = ("spearman", "rho_a", "tau_a", "pearson", "cosine", "whitened_cosine", "whitened_correlation")
 RANKED = ("spearman", "rho_a", "tau_a")
-_CENTRED = ("spearman", "rho_a", "pearson", "whitened_correlation")
+CENTRED = ("spearman", "rho_a", "pearson", "whitened_correlation")
 _ROUNDING = 1e-10  # relative difference of d_ij and d_ji that rounding can leave
 _FLAT = 1e-12  # spread of an RDM, relative to its size, below which all its entries are equal
 
@@ -48,13 +48,20 @@ def as_rdms(rdms: ArrayLike, name: str) -> Floats:
     values[:, np.arange(values.shape[1]), np.arange(values.shape[1])] = 0
     if np.isinf(values).any():
         raise DataError(f"{name} hold {int(np.isinf(values).sum())} infinite values: mark missing pairs by NaN")
-    largest = np.nanmax(np.abs(values)) if np.isfinite(values).any() else 0.0
-    if not np.allclose(values, values.transpose(0, 2, 1), rtol=0, atol=_ROUNDING * largest, equal_nan=True):
-        raise DataError(
-            f"{name} must be symmetric, entries differ from their mirror image by up to "
-            f"{np.nanmax(np.abs(values - values.transpose(0, 2, 1))):g}: average both halves if that is meant"
-        )
+    _check_symmetric(values, name)
     return values
+
+
+def _check_symmetric(values: Floats, name: str) -> None:
+    """Refuse what differs from its mirror image, missing entries included."""
+    known = np.isfinite(values)
+    filled = np.where(known, values, 0.0)
+    difference = float(np.abs(filled - filled.transpose(0, 2, 1)).max())
+    if difference > _ROUNDING * float(np.abs(filled).max()) or (known != known.transpose(0, 2, 1)).any():
+        raise DataError(
+            f"{name} must be symmetric, entries differ from their mirror image by up to {difference:g} (or are missing on one "
+            "side only): average both halves if that is meant"
+        )
 
 
 def shared_pairs(missing: Literal["raise", "drop"], *stacks: Floats) -> NDArray[np.bool_]:
@@ -130,56 +137,83 @@ def embed(rdms: Floats, measure: str, kept: NDArray[np.bool_], sigma: Floats | N
 
     Returns
     -------
-    array of shape (n_rdms, n_conditions, n_conditions)
-        Symmetric; the sum of products of two of them is their similarity. NaN where an RDM has no spread.
+    array of shape (n_rdms, n_pairs) or, of whitened measures, (n_rdms, n_conditions^2)
+        Points. NaN where an RDM has no spread.
     """
     values = pair_values(rdms, kept)
+    n = values.shape[1]
     if measure in RANKED:
-        values = _ranks(values)
+        values = ranks(values)
     size = np.linalg.norm(values, axis=1)
-    if measure in _CENTRED:
+    if measure in CENTRED:
         values = values - values.mean(axis=1, keepdims=True)
     flat = np.linalg.norm(values, axis=1) <= _FLAT * size
-    points = _squares(values, kept)
-    points = _whitened(points, kept, sigma) if measure.startswith("whitened") else points / np.sqrt(2)
+    points = _whitened(as_squares(values, kept), kept, sigma) if measure.startswith("whitened") else values
     if measure == "rho_a":
-        n = values.shape[1]
-        return np.asarray(points * np.sqrt(12 / (n**3 - n)), np.float64)
-    if normed:
-        norm = np.linalg.norm(points, axis=(1, 2))
-        points /= np.where(flat, np.nan, norm)[:, None, None]
-    return points
+        scale = np.full(len(values), np.sqrt((n**3 - n) / 12))
+    else:
+        scale = np.linalg.norm(points, axis=1) if normed else np.ones(len(values))
+    return np.asarray(points / np.where(flat, np.nan, scale)[:, None], np.float64)
 
 
-def similarities(a: Floats, b: Floats) -> Floats:
-    """Inner products of points from `embed`.
+def squares_of_points(points: Floats, measure: str, kept: NDArray[np.bool_]) -> Floats:
+    """Lay points out so that conditions can be shuffled; without a covariance of conditions, both may be done in any order.
 
     Parameters
     ----------
-    a : array of shape (n_a, n_conditions, n_conditions)
-        Points.
-    b : array of shape (n_b, n_conditions, n_conditions)
-        Points.
+    points : array of shape (n_rdms, n_pairs or n_conditions^2)
+        From `embed` without `sigma`.
+    measure : str
+        Their measure.
+    kept : array of bool of shape (n_conditions, n_conditions)
+        Pairs that count: all.
 
     Returns
     -------
-    array of shape (n_a, n_b)
-        Similarities.
+    array of shape (n_rdms, n_conditions, n_conditions)
+        Symmetric; the sum of products of two of them is their similarity.
     """
-    return np.asarray(a.reshape(len(a), -1) @ b.reshape(len(b), -1).T, np.float64)
+    if measure.startswith("whitened"):
+        return points.reshape(len(points), *kept.shape)
+    return as_squares(points, kept) / np.sqrt(2)
 
 
-def _ranks(values: Floats) -> Floats:
+def ranks(values: Floats) -> Floats:
+    """Rank the entries of each RDM.
+
+    Parameters
+    ----------
+    values : array of shape (n_rdms, n_pairs)
+        Entries.
+
+    Returns
+    -------
+    array of shape (n_rdms, n_pairs)
+        Ranks from 1; ties share their mean.
+    """
     from scipy.stats import rankdata
 
     return np.asarray(rankdata(values, axis=1), np.float64)
 
 
-def _squares(values: Floats, kept: NDArray[np.bool_]) -> Floats:
-    """Put entries of pairs into symmetric matrices, 0 elsewhere."""
-    points = np.zeros((len(values), *kept.shape))
-    points[:, np.triu(kept, 1)] = values
-    return points + points.transpose(0, 2, 1)
+def as_squares(values: Floats, kept: NDArray[np.bool_]) -> Floats:
+    """Put entries of pairs into symmetric matrices.
+
+    Parameters
+    ----------
+    values : array of shape (n_rdms, n_pairs)
+        From `pair_values`.
+    kept : array of bool of shape (n_conditions, n_conditions)
+        Pairs they belong to.
+
+    Returns
+    -------
+    array of shape (n_rdms, n_conditions, n_conditions)
+        Matrices, 0 elsewhere.
+    """
+    squares = np.zeros((len(values), *kept.shape))
+    squares[:, np.triu(kept, 1)] = values
+    return squares + squares.transpose(0, 2, 1)
 
 
 def _whitened(squares: Floats, kept: NDArray[np.bool_], sigma: Floats | None) -> Floats:
@@ -190,16 +224,19 @@ def _whitened(squares: Floats, kept: NDArray[np.bool_], sigma: Floats | None) ->
     closed form: with B = P - P 1 1^T P / (1^T P 1) and P the inverse of Sigma, a^T V^-1 b = tr(A B C B) / 4 for the matrices A, C
     of a, b. A root R of B makes that the inner product of R A R^T / 2 and R C R^T / 2.
     """
-    inner = _inner_matrix(len(kept), sigma)
     lost = ~kept
     np.fill_diagonal(lost, False)
+    inner = _inner_matrix(len(kept), sigma) if sigma is not None or lost.any() else None
     if lost.any():
-        squares = _filled(squares, lost, inner)
-    if sigma is None:  # B is a projection and its own root
-        return np.asarray(inner @ squares @ inner / 2, np.float64)
-    weights, axes = np.linalg.eigh(inner)
-    root = axes * np.sqrt(np.maximum(weights, 0))
-    return np.asarray(root.T @ squares @ root / 2, np.float64)
+        squares = _filled(squares, lost, np.asarray(inner))
+    if sigma is None:  # B takes the mean off rows and columns, and is its own root
+        squares = squares - squares.mean(axis=1, keepdims=True)
+        points = squares - squares.mean(axis=2, keepdims=True)
+    else:
+        weights, axes = np.linalg.eigh(np.asarray(inner))
+        root = axes * np.sqrt(np.maximum(weights, 0))
+        points = root.T @ squares @ root
+    return np.asarray(points.reshape(len(points), -1) / 2, np.float64)
 
 
 def _inner_matrix(n: int, sigma: Floats | None) -> Floats:

@@ -9,7 +9,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurodecode.compare.rdm_comparison import compare_stacks
 from neurodecode.compare.rdm_design import Floats
-from neurodecode.compare.rdm_embedding import MEASURES, Measure, as_rdms, embed, pair_values, shared_pairs
+from neurodecode.compare.rdm_embedding import (
+    CENTRED,
+    MEASURES,
+    RANKED,
+    Measure,
+    as_rdms,
+    as_squares,
+    embed,
+    pair_values,
+    ranks,
+    shared_pairs,
+    squares_of_points,
+)
 from neurodecode.data.validate import check_option
 from neurodecode.errors import DataError
 
@@ -97,18 +109,12 @@ def rdm_ceiling(
 
 def _poolable(stack: Floats, measure: str, kept: Masks) -> Floats:
     """RDMs on the scale on which the measure compares them."""
-    if measure.startswith("whitened"):
-        values = pair_values(stack, kept)
-        values = values - values.mean(axis=1, keepdims=True) if measure == "whitened_correlation" else values
-        scale = np.linalg.norm(embed(stack, measure, kept, normed=False), axis=(1, 2))[:, None]
-        return _as_stack(values / np.where(scale > 0, scale, np.nan), kept)
-    return embed(stack, "rho_a" if measure == "tau_a" else measure, kept)
-
-
-def _as_stack(values: Floats, kept: Masks) -> Floats:
-    stack = np.zeros((len(values), *kept.shape))
-    stack[:, np.triu(kept, 1)] = values
-    return stack + stack.transpose(0, 2, 1)
+    if measure in RANKED:
+        return as_squares(ranks(pair_values(stack, kept)), kept)  # not normed: sums of ranks keep their ties
+    values = pair_values(stack, kept)
+    values = values - values.mean(axis=1, keepdims=True) if measure in CENTRED else values
+    scale = np.linalg.norm(embed(stack, measure, kept, normed=False), axis=1)[:, None]
+    return as_squares(values / np.where(scale > 0, scale, np.nan), kept)
 
 
 def rdm_permutation_test(
@@ -176,7 +182,8 @@ def _null(models: Floats, data: Floats, measure: str, kept: Masks, n: int, rng: 
         orders = (rng.permutation(size) for _ in rounds)
         return np.array([_shuffled_score(models, data, measure, kept, order) for order in orders])
     # a similarity is an inner product, so that the mean over subjects is one with the mean of their points
-    points, mean = embed(models, measure, kept).reshape(len(models), -1), embed(data, measure, kept).mean(axis=0)
+    points, mean = [squares_of_points(embed(side, measure, kept), measure, kept) for side in (models, data)]
+    points, mean = points.reshape(len(models), -1), mean.mean(axis=0)
     null = np.empty((n, len(models)))
     for row in rounds:
         order = rng.permutation(size)

@@ -58,9 +58,9 @@ def noise_precision(residuals: ArrayLike, method: Method = "ledoit_wolf", *, dof
     degrees = len(noise) - 1 if dof is None else dof
     if not 0 < degrees <= len(noise):
         raise DataError(f"{len(noise)} residuals with {degrees} degrees of freedom give no covariance: at least 1 is needed")
-    variance = np.einsum("ij,ij->j", noise, noise) / degrees
     if method == "ledoit_wolf":
-        return _inverse(_ledoit_wolf(noise, variance, degrees))
+        return _inverse(_ledoit_wolf(noise, degrees))
+    variance = np.einsum("ij,ij->j", noise, noise) / degrees
     flat = np.flatnonzero(variance <= 0)
     if flat.size:
         raise DataError(f"{flat.size} of {len(variance)} units do not vary, the first is unit {flat[0]}: leave them out")
@@ -150,14 +150,19 @@ def precision_root(noise: ArrayLike, n_units: int) -> Floats:
         raise DataError(f"noise must be positive definite, its lowest eigenvalue is {low:g}: shrink the covariance") from error
 
 
-def _ledoit_wolf(noise: Floats, variance: Floats, dof: float) -> Floats:
-    from sklearn.covariance import ledoit_wolf_shrinkage
-
-    share = float(ledoit_wolf_shrinkage(noise, assume_centered=True))
-    covariance = noise.T @ noise
-    covariance *= (1 - share) / dof
-    covariance[np.diag_indices_from(covariance)] += share * variance.mean()
-    return np.asarray(covariance, np.float64)
+def _ledoit_wolf(noise: Floats, dof: float) -> Floats:
+    """(1 - lambda) S + lambda m I with m the mean variance; lambda from sums that need no second matrix of units by units."""
+    n, p = noise.shape
+    products = noise.T @ noise
+    power = np.einsum("ij,ij->i", noise, noise)
+    variance = float(power.sum()) / (n * p)
+    strength = float(np.einsum("ij,ij->", products, products)) / n**2
+    distance = strength / p - variance**2  # of the sample covariance from m I
+    error = (float(np.sum(power**2)) / n - strength) / (n * p)
+    share = min(error / distance, 1.0) if distance > 0 and error > 0 else 0.0
+    covariance = np.asarray(products * ((1 - share) / dof), np.float64)
+    covariance[np.diag_indices(p)] += share * variance * n / dof
+    return covariance
 
 
 def _shrunk_diagonal(noise: Floats, variance: Floats, dof: float) -> Floats:
@@ -179,8 +184,10 @@ def _shrunk_diagonal(noise: Floats, variance: Floats, dof: float) -> Floats:
 
 def _inverse(covariance: Floats) -> Floats:
     """Inverse of a covariance, exactly symmetric."""
-    try:
-        root = np.linalg.inv(np.linalg.cholesky(covariance))
-    except np.linalg.LinAlgError as error:
-        raise DataError(f"the covariance of {len(covariance)} units is singular: choose method='ledoit_wolf'") from error
-    return np.asarray(root.T @ root, np.float64)
+    from scipy.linalg.lapack import dpotrf, dpotri
+
+    root, singular = dpotrf(covariance, lower=1)
+    if singular:
+        raise DataError(f"the covariance of {len(covariance)} units is singular: choose method='ledoit_wolf'")
+    lower = np.tril(dpotri(root, lower=1)[0])
+    return np.asarray(lower + np.tril(lower, -1).T, np.float64)
