@@ -82,7 +82,8 @@ def embed_audio(
     model : str, Path or Model
         Folder, hub id, or what `load_model` returned.
     layers : "all", int or sequence of int
-        0 is the input of the first block, n the output of block n; negative numbers count from the last.
+        0 is the input of the first block, n the output of block n, as in ``hidden_states`` of transformers; negative numbers
+        count from the last.
     pooling : {"none", "mean"}
         One row per frame, or one per sound.
     chunk_s : float

@@ -44,7 +44,8 @@ def embed_images(
     model : str, Path or Model
         Folder, hub id, or what `load_model` returned. Images pass through its own image processor.
     layers : "all", int or sequence of int
-        0 is the input of the first block, n the output of block n; negative numbers count from the last.
+        0 is the input of the first block, n the output of block n, as in ``hidden_states`` of transformers; negative numbers
+        count from the last.
     pooling : {"mean", "cls", "none", "projected"}
         ``mean`` over patches (without class and register tokens), the class token ``cls``, every patch with units of its own
         (``none``), or the one embedding the model was trained to give, whatever the layers (``projected``).

@@ -50,7 +50,8 @@ def embed_text(
     model : str, Path or Model
         Folder, hub id, or what `load_model` returned, with a fast tokenizer.
     layers : "all", int or sequence of int
-        0 is the input of the first block, n the output of block n; negative numbers count from the last.
+        0 is the input of the first block, n the output of block n, as in ``hidden_states`` of transformers; negative numbers
+        count from the last.
     pooling : {"mean", "mean_all", "last", "cls", "none", "projected"}
         ``mean`` over the tokens of the text; ``mean_all`` also over the special tokens around it, as sentence embeddings do;
         its ``last`` token; the special token before it (``cls``); one row per token (``none``); the embedding that CLIP and

@@ -40,7 +40,8 @@ def choose_layers(layers: Layers, n_states: int) -> list[int]:
     Parameters
     ----------
     layers : "all", int or sequence of int
-        0 is the input of the first block, n the output of block n; negative numbers count from the last.
+        0 is the input of the first block, n the output of block n, as in ``hidden_states`` of transformers; negative numbers
+        count from the last.
     n_states : int
         Number of layers there are, the input included.
 

@@ -64,7 +64,8 @@ def embed_video(
     sfreq : float, optional
         Frames per second, by default the column ``sfreq`` of the table of stimuli.
     layers : "all", int or sequence of int
-        0 is the input of the first block, n the output of block n; negative numbers count from the last.
+        0 is the input of the first block, n the output of block n, as in ``hidden_states`` of transformers; negative numbers
+        count from the last.
     pooling : {"mean", "cls", "projected", "time"}
         As in `embed_images`; ``time``, for video networks, is the mean over the places of each moment (a pair of frames in
         VideoMAE), one row per moment.

@@ -84,7 +84,8 @@ def embed_words(
     model : str, Path or Model
         Folder, hub id, or what `load_model` returned, with a fast tokenizer.
     layers : "all", int or sequence of int
-        0 is the input of the first block, n the output of block n; negative numbers count from the last.
+        0 is the input of the first block, n the output of block n, as in ``hidden_states`` of transformers; negative numbers
+        count from the last.
     pooling : {"mean", "last", "first"}
         Over the tokens of a word.
     context : int, optional
