@@ -32,6 +32,7 @@ def noise_ceiling(
     standardise: str | None = "auto",
     n_splits: int = 100,
     cv: Any = None,
+    average: bool = False,
     extrapolate: bool = False,
     random_state: int | np.random.Generator = 0,
 ) -> NDArray[np.float64]:
@@ -61,6 +62,8 @@ def noise_ceiling(
         Random halves of ``split_half``.
     cv : int, splitter or iterable of (train, test), optional
         Folds over stimuli of ``cross_subject``, as in `neurodecode.linear.folds.resolve_folds`.
+    average : bool
+        Whether ``cross_subject`` averages the others target by target first, for targets that mean the same in all.
     extrapolate : bool
         Whether ``cross_subject`` is extrapolated to infinitely many subjects.
     random_state : int or Generator
@@ -83,7 +86,7 @@ def noise_ceiling(
         raise DataError(f"split={split!r} applies to method='split_half' of Responses, got {method!r} of {type(data).__name__}")
     if method == "cross_subject":
         subjects = _subjects(data, by) if isinstance(data, Responses) else data
-        return cross_subject_ceiling(subjects, cv=cv, extrapolate=extrapolate, random_state=random_state)
+        return cross_subject_ceiling(subjects, cv=cv, average=average, extrapolate=extrapolate, random_state=random_state)
     options: dict[str, Any] = {"n_splits": n_splits, "random_state": random_state} if method == "split_half" else {}
     if not isinstance(data, Responses):
         return _ESTIMATORS[method](data, **options)

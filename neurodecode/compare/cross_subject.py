@@ -20,6 +20,7 @@ def cross_subject_ceiling(
     data: ArrayLike,
     *,
     cv: Any = None,
+    average: bool = False,
     extrapolate: bool = False,
     n_subsets: int = 5,
     random_state: int | np.random.Generator = 0,
@@ -33,7 +34,8 @@ def cross_subject_ceiling(
     With `extrapolate` the same is done for pools of fewer others, and :math:`r(k) = v\,(1 - e^{-k / \tau})` is fitted to r
     over the number k of others: :math:`\rho = v^2` (at most 1) for infinitely many (Schrimpf et al. 2021, PNAS
     118:e2105646118). The fit is the least squares over a grid of :math:`\tau` up to twice the number of others, so that a
-    curve that does not bend yet cannot run away.
+    curve that does not bend yet cannot run away. The exponential ends sooner than averages of independent noise do, so the
+    figure is rather too low.
 
     Parameters
     ----------
@@ -42,6 +44,9 @@ def cross_subject_ceiling(
         not have.
     cv : int, splitter or iterable of (train, test), optional
         Folds over stimuli, as in `neurodecode.linear.folds.resolve_folds`: by default 5 contiguous blocks with a gap.
+    average : bool
+        Whether to average the others target by target first, which needs far fewer stimuli. Only for targets that mean the same
+        in all subjects: parcels, network nodes, sensors, voxels of a template.
     extrapolate : bool
         Whether to extrapolate to infinitely many subjects.
     n_subsets : int
@@ -67,7 +72,7 @@ def cross_subject_ceiling(
     folds = resolve_folds(len(y), cv=cv)
     rng, others = np.random.default_rng(random_state), y.shape[1] - 1
     sizes = np.unique(np.geomspace(1, others, _MOST_SIZES).round().astype(int)) if extrapolate else np.array([others])
-    curve = np.stack([_at_size(y, int(size), n_subsets, folds, rng) for size in _shown(sizes)])
+    curve = np.stack([_at_size(y, int(size), n_subsets, average, folds, rng) for size in _shown(sizes)])
     r = _at_infinity(sizes, curve) if extrapolate else curve[0]
     return np.where(np.isnan(y).any(axis=0), np.nan, np.square(np.clip(r, 0.0, 1.0)))
 
@@ -78,7 +83,7 @@ def _shown(sizes: NDArray[np.int64]) -> Any:
     return tqdm(sizes, desc="subjects from others", disable=len(sizes) < 2, leave=False)
 
 
-def _at_size(y: Floats, size: int, n_subsets: int, folds: Any, rng: np.random.Generator) -> Floats:
+def _at_size(y: Floats, size: int, n_subsets: int, average: bool, folds: Any, rng: np.random.Generator) -> Floats:
     """Mean correlation over pools of so many others, shape (n_subjects, n_targets)."""
     n_subjects = y.shape[1]
     found = np.zeros(y.shape[1:])
@@ -86,13 +91,13 @@ def _at_size(y: Floats, size: int, n_subsets: int, folds: Any, rng: np.random.Ge
         others = np.setdiff1d(np.arange(n_subjects), subject)
         n_pools = 1 if size == len(others) else n_subsets
         pools = [rng.choice(others, size, replace=False) for _ in range(n_pools)]
-        found[subject] = np.mean([_predicted(_targets(y, pool), y[:, subject], folds) for pool in pools], axis=0)
+        found[subject] = np.mean([_predicted(_targets(y, pool, average), y[:, subject], folds) for pool in pools], axis=0)
     return found
 
 
-def _targets(y: Floats, pool: NDArray[np.int64]) -> Floats:
-    """All targets that the subjects of a pool have, side by side."""
-    beside = y[:, pool].reshape(len(y), -1)
+def _targets(y: Floats, pool: NDArray[np.int64], average: bool) -> Floats:
+    """All targets that the subjects of a pool have, side by side or averaged."""
+    beside = y[:, pool].mean(axis=1) if average else y[:, pool].reshape(len(y), -1)
     have = beside[:, ~np.isnan(beside).any(axis=0)]
     if not have.shape[1]:
         raise DataError(f"subjects {pool.tolist()} have no target without NaN: leave them out")
@@ -106,13 +111,18 @@ def _predicted(x: Floats, y: Floats, folds: Any) -> Floats:
     have, found = ~np.isnan(y).any(axis=0), np.zeros(y.shape[1])
     weights = [len(fold.test) for fold in folds]
     scores = []
-    for fold in folds:
-        mean, spread = x[fold.train].mean(axis=0), x[fold.train].std(axis=0)
-        scaled = (x - mean) / np.where(spread > 0, spread, np.inf)
-        ridge = RidgeCV().fit(scaled[fold.train], y[np.ix_(fold.train, have)])
-        scores.append(np.nan_to_num(pearson_r(y[np.ix_(fold.test, have)], ridge.predict(scaled[fold.test]))))
+    for train, test, _ in folds:
+        from_others, measured = (_standardised(side, train) for side in (x, y[:, have]))
+        ridge = RidgeCV().fit(from_others[train], measured[train])
+        scores.append(np.nan_to_num(pearson_r(measured[test], ridge.predict(from_others[test]))))
     found[have] = np.average(scores, axis=0, weights=weights)
     return found
+
+
+def _standardised(values: Floats, train: NDArray[np.int64]) -> Floats:
+    """Columns of mean 0 and variance 1 in training; those that do not vary there are 0."""
+    mean, spread = values[train].mean(axis=0), values[train].std(axis=0)
+    return np.asarray((values - mean) / np.where(spread > 0, spread, np.inf))
 
 
 def _at_infinity(sizes: NDArray[np.int64], curve: Floats) -> Floats:

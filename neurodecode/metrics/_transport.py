@@ -14,6 +14,9 @@ Floats = NDArray[np.float64]
 EXACT_SIZE = 2000**2
 """Pairs of units beyond which the exact programme takes minutes."""
 _STEPS = 10_000_000
+_SWEEPS, _PER_SWEEP = 60, 30
+_CLOSE = 1e-4  # share of the mass that is still misplaced; what is left is put right at the end
+_TINY = 1e-300
 
 
 def transport(cost: Floats, mass: float, solver: str, blur: float) -> Floats:
@@ -39,21 +42,41 @@ def _assignment(cost: Floats) -> Floats:
 
 
 def _plan(rows: Floats, columns: Floats, cost: Floats, solver: str, blur: float) -> Floats:
+    if solver == "sinkhorn":
+        return _rounded(_sinkhorn(rows, columns, cost, blur), rows, columns)
     ot: Any = require("ot", "soft matching of units", "compare")
-    if solver == "exact":
-        plan, log = ot.emd(rows, columns, cost, numItermax=_STEPS, log=True)
-        if log["warning"]:
-            raise DataError(f"optimal transport of {cost.shape} units failed: {log['warning']}; use solver='sinkhorn'")
-        return np.asarray(plan)
-    settings = {"method": "sinkhorn_stabilized", "numItermax": 2000, "stopThr": 1e-7, "warn": False}
-    return _rounded(np.asarray(ot.sinkhorn(rows, columns, cost - cost.min(), blur, **settings)), rows, columns)
+    plan, log = ot.emd(rows, columns, cost, numItermax=_STEPS, log=True)
+    if log["warning"]:
+        raise DataError(f"optimal transport of {cost.shape} units failed: {log['warning']}; use solver='sinkhorn'")
+    return np.asarray(plan)
+
+
+def _sinkhorn(rows: Floats, columns: Floats, cost: Floats, blur: float) -> Floats:
+    """Plan of the entropic problem, from a strong blur down to the wanted one.
+
+    Potentials are taken into the kernel after each sweep (Schmitzer 2019), so that nothing over- or underflows, and the
+    exponential, which costs most, is taken once per sweep only.
+    """
+    f, g, strength = np.zeros(len(rows)), np.zeros(len(columns)), max(float(np.ptp(cost)), blur)
+    for _ in range(_SWEEPS):
+        kernel = np.exp((f[:, None] + g - cost) / strength)
+        v = np.ones(len(columns))
+        for _ in range(_PER_SWEEP):
+            u = rows / np.maximum(kernel @ v, _TINY)
+            v = columns / np.maximum(kernel.T @ u, _TINY)
+        plan = u[:, None] * kernel * v
+        if strength == blur and np.abs(plan.sum(axis=1) - rows).sum() < _CLOSE:
+            break
+        f, g = f + strength * np.log(np.maximum(u, _TINY)), g + strength * np.log(np.maximum(v, _TINY))
+        strength = max(strength / 2, blur)
+    return np.asarray(plan)
 
 
 def _rounded(plan: Floats, rows: Floats, columns: Floats) -> Floats:
     """The nearest plan with exactly these margins, so that its cost is never below the optimum (Altschuler et al. 2017)."""
     if not np.isfinite(plan).all():
         raise DataError(f"Sinkhorn iterations of {plan.shape} units did not stay finite: use a larger blur")
-    plan = plan * np.minimum(rows / np.maximum(plan.sum(axis=1), 1e-300), 1.0)[:, None]
-    plan = plan * np.minimum(columns / np.maximum(plan.sum(axis=0), 1e-300), 1.0)
-    left_rows, left_columns = rows - plan.sum(axis=1), columns - plan.sum(axis=0)
-    return np.asarray(plan + np.outer(left_rows, left_columns) / max(left_rows.sum(), 1e-300))
+    plan = plan * np.minimum(rows / np.maximum(plan.sum(axis=1), _TINY), 1.0)[:, None]
+    plan = plan * np.minimum(columns / np.maximum(plan.sum(axis=0), _TINY), 1.0)
+    left_rows, left_columns = (np.maximum(margin, 0.0) for margin in (rows - plan.sum(axis=1), columns - plan.sum(axis=0)))
+    return np.asarray(plan + np.outer(left_rows, left_columns) / max(left_rows.sum(), _TINY))

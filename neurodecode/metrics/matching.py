@@ -89,7 +89,7 @@ def soft_match(
     groups: ArrayLike | None = None,
     gap: int | None = None,
     solver: Literal["auto", "exact", "sinkhorn"] = "auto",
-    blur: float = 0.01,
+    blur: float = 0.005,
 ) -> SoftMatch:
     r"""Similarity of the tuning of single units, each matched softly with units of the other representation.
 
@@ -126,7 +126,7 @@ def soft_match(
         about 2000 x 2000 units. ``sinkhorn`` blurs the plan by entropy, so its similarity is a little too low. ``auto``
         takes it beyond that size.
     blur : float
-        Weight of the entropy, in units of correlation.
+        Weight of the entropy, in units of correlation: the similarity is lower by less than that.
 
     Returns
     -------
