@@ -42,8 +42,7 @@ def ours(data: Problem, gammas: np.ndarray, **options: Any) -> np.ndarray:
 def peer(data: Problem, gammas: np.ndarray, backend: str) -> np.ndarray:
     """Best R2 of each target by himalaya, with the same folds, candidates, penalties and a refit."""
     from himalaya.backend import set_backend
-    from himalaya.kernel_ridge import MultipleKernelRidgeCV
-    from himalaya.kernel_ridge import ColumnKernelizer, Kernelizer
+    from himalaya.kernel_ridge import ColumnKernelizer, Kernelizer, MultipleKernelRidgeCV
     from himalaya.scoring import r2_score
     from sklearn.model_selection import PredefinedSplit
 

@@ -78,14 +78,24 @@ def variance_partition(
         Responses; NaN is left out, target by target.
     method : {"inclusion_exclusion", "shapley", "product_measure"}
         Division that ``parts`` of the result gives. The first two fit the same combinations, and their results hold both.
-    delays_s, groups, TR, repeats, cv, gap
-        As in `neurodecode.compare.encode`.
+    delays_s : (float, float) or None
+        First and last delay in s, as in `neurodecode.compare.encode`.
+    groups : str or array_like of shape (n_samples,), optional
+        What is held out whole, as in `neurodecode.compare.encode`.
+    TR : float, optional
+        Time between rows in s.
+    repeats : {"average", "keep"}
+        What becomes of several presentations of a stimulus.
     n_iter : int
         Random draws of weights of the spaces in each combination, beside all alike and each alone.
     alphas : array_like of shape (n_alphas,), optional
         Penalties, by default ten from 1e-4 to 1e5 times the mean eigenvalue of the kernel of all spaces alike.
+    cv : int, splitter or iterable of (train, test), optional
+        Outer folds, by default 5 (fewer where there are fewer runs).
     inner_cv : int, optional
         Number of inner folds, by default 5, or one per group where there are fewer.
+    gap : int, optional
+        Rows left out beside a block of a single run.
     backend : {"numpy", "torch"}
         Where the ridge is computed.
     device : str, optional

@@ -39,12 +39,12 @@ class VariancePartition:
         R2 of all spaces per outer fold.
     fold_names : list of str
         What each fold held out.
+    split : str
+        What was held out, in words.
     chance : float
         R2 without any information; on held-out data a little below.
     best : float
         R2 of a perfect prediction.
-    split : str
-        What was held out, in words.
     units : DataFrame
         Units of the responses.
     times : array of shape (n_times,) or None

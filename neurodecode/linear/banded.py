@@ -17,7 +17,7 @@ from neurodecode.errors import DataError
 from neurodecode.linear.alphas import resolve_alphas
 from neurodecode.linear.backend import get_backend
 from neurodecode.linear.banded_fit import fit_bands
-from neurodecode.linear.banded_forms import Form, PrimalForm, make_form
+from neurodecode.linear.banded_forms import Form, make_form
 from neurodecode.linear.banded_search import Options, check_candidates, draw_candidates
 from neurodecode.linear.bands import Band, make_bands
 from neurodecode.linear.delays import run_of
@@ -172,7 +172,7 @@ class BandedRidgeCV(Parameters):
         self.candidates_ = self._candidates(len(raw))
         wanted = "dual" if self.store == "dual" else self.form
         form = make_form(self._bands, wanted, min(len(split.train) for split in self.folds_))
-        self.form_ = "primal" if isinstance(form, PrimalForm) else "dual"
+        self.form_ = form.name
         self.alphas_ = np.sort(resolve_alphas(self.alphas, form.trace(), min(form.n_columns(), len(y))))
         self._start(y.shape[1], raw[0].features.dtype, len(y))
         for rows, targets in missing_patterns(y, np.arange(y.shape[1])):
@@ -257,10 +257,12 @@ class BandedRidgeCV(Parameters):
 
         Parameters
         ----------
-        X, groups
-            As in `predict`.
+        X : sequence of (array or Responses) of shape (n_samples, n_features), or one array
+            The feature spaces of `fit`.
         Y : array_like or Responses of shape (n_samples, n_targets) or (n_samples,)
             True values; NaN leaves a sample out for that target.
+        groups : array_like of shape (n_samples,), optional
+            Run of each sample, where there are delays.
 
         Returns
         -------
@@ -274,10 +276,12 @@ class BandedRidgeCV(Parameters):
 
         Parameters
         ----------
-        X, groups
-            As in `predict`.
+        X : sequence of (array or Responses) of shape (n_samples, n_features), or one array
+            The feature spaces of `fit`.
         Y : array_like or Responses of shape (n_samples, n_targets) or (n_samples,)
             True values; NaN leaves a sample out for that target.
+        groups : array_like of shape (n_samples,), optional
+            Run of each sample, where there are delays.
 
         Returns
         -------

@@ -7,7 +7,7 @@ precision is as large as a small penalty.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,134 @@ class System(NamedTuple):
     """From solutions to some training samples, (size, n_sampled); None where solutions are of samples."""
 
 
-class DualForm(NamedTuple):
+class Form(Protocol):
+    """What the search and the fit need of the bands, whichever form they are solved in."""
+
+    @property
+    def name(self) -> str:
+        """``"dual"`` or ``"primal"``."""
+
+    @property
+    def dtype(self) -> Any:
+        """Precision of the data."""
+
+    def to(self, backend: Backend) -> Form:
+        """Bring the bands to a device.
+
+        Parameters
+        ----------
+        backend : Backend
+            Who does the algebra.
+
+        Returns
+        -------
+        Form
+            The same there.
+        """
+
+    def take(self, rows: _Rows) -> Form:
+        """Cut to some samples.
+
+        Parameters
+        ----------
+        rows : array of shape (n_rows,)
+            Which, ascending.
+
+        Returns
+        -------
+        Form
+            Of these.
+        """
+
+    def pick(self, bands: Sequence[int]) -> Form:
+        """Cut to some bands.
+
+        Parameters
+        ----------
+        bands : sequence of int
+            Which, ascending.
+
+        Returns
+        -------
+        Form
+            Of these.
+        """
+
+    def n_columns(self) -> int:
+        """Number of columns of all bands."""
+
+    def all_rows(self) -> _Rows:
+        """Numbers of the samples."""
+
+    def trace(self) -> float:
+        """Trace of the centred kernel of all bands alike."""
+
+    def mix(self, gamma: _Floats) -> _Array:
+        """Weigh the bands.
+
+        Parameters
+        ----------
+        gamma : array of shape (n_bands,)
+            Weights.
+
+        Returns
+        -------
+        array
+            For `system`: the sum of kernels (n_samples, n_samples), or the factor of each column (n_columns,).
+        """
+
+    def system(self, mixed: _Array, train: _Rows, test: _Rows) -> System:
+        """Set up the equations of one fold, centred in the space of features by the mean of the training samples.
+
+        Parameters
+        ----------
+        mixed : array
+            Of `mix`.
+        train, test : array of shape (n_train,), (n_test,)
+            Samples.
+
+        Returns
+        -------
+        System
+            The equations.
+        """
+
+    def known(self, y: _Array, train: _Rows) -> _Array:
+        """What operators act on.
+
+        Parameters
+        ----------
+        y : array of shape (n_samples, n_targets)
+            Targets about the mean of their training samples.
+        train : array of shape (n_train,)
+            Training samples.
+
+        Returns
+        -------
+        array of shape (size, n_targets)
+            The targets themselves (dual), or their products with features (primal).
+        """
+
+    def parts(self, weights: _Array, gammas: _Floats, train: _Rows, test: _Rows) -> list[_Array]:
+        """What each band predicts about the mean of the training samples.
+
+        Parameters
+        ----------
+        weights : array of shape (size, n_targets)
+            Weights of the training samples (dual) or of columns (primal).
+        gammas : array of shape (n_bands, n_targets)
+            Weights of the bands.
+        train, test : array of shape (n_train,), (n_test,)
+            Samples.
+
+        Returns
+        -------
+        list of array of shape (n_test, n_targets)
+            One per band.
+        """
+
+
+class _DualForm(NamedTuple):
     """Kernels of samples: ``K(gamma) = sum_i gamma_i K_i``, whatever the number of features."""
 
     kernels: Sequence[_Array]
@@ -44,12 +171,14 @@ class DualForm(NamedTuple):
     """Number of columns behind each kernel."""
     dtype: Any
     """Precision of the data."""
+    name: str = "dual"
+    """Of the form."""
 
-    def to(self, backend: Backend) -> DualForm:
+    def to(self, backend: Backend) -> _DualForm:
         """Bring the kernels to a device."""
         return self._replace(kernels=[backend.asarray(k, np.float64) for k in self.kernels])
 
-    def take(self, rows: _Rows) -> DualForm:
+    def take(self, rows: _Rows) -> _DualForm:
         """Cut to some samples."""
         return self if len(rows) == len(self.kernels[0]) else self._replace(kernels=[k[rows][:, rows] for k in self.kernels])
 
@@ -61,9 +190,9 @@ class DualForm(NamedTuple):
         """Numbers of the samples."""
         return np.arange(len(self.kernels[0]))
 
-    def pick(self, bands: Sequence[int]) -> DualForm:
+    def pick(self, bands: Sequence[int]) -> _DualForm:
         """Cut to some bands."""
-        return DualForm([self.kernels[i] for i in bands], [self.widths[i] for i in bands], self.dtype)
+        return _DualForm([self.kernels[i] for i in bands], [self.widths[i] for i in bands], self.dtype)
 
     def mix(self, gamma: _Floats) -> _Array:
         """Weigh the bands: the sum of kernels, shape (n_samples, n_samples)."""
@@ -95,7 +224,7 @@ class DualForm(NamedTuple):
         return sum(traces) / len(traces)
 
 
-class PrimalForm(NamedTuple):
+class _PrimalForm(NamedTuple):
     """Products of features: cheaper where all bands together have fewer features than there are samples."""
 
     features: _Array
@@ -106,13 +235,15 @@ class PrimalForm(NamedTuple):
     """Number of columns of each band."""
     dtype: Any
     """Precision of the data."""
+    name: str = "primal"
+    """Of the form."""
 
-    def to(self, backend: Backend) -> PrimalForm:
+    def to(self, backend: Backend) -> _PrimalForm:
         """Bring the columns to a device."""
         both = backend.asarray(self.features, np.float64), backend.asarray(self.light, self.dtype)
-        return PrimalForm(*both, self.widths, self.dtype)
+        return _PrimalForm(*both, self.widths, self.dtype)
 
-    def take(self, rows: _Rows) -> PrimalForm:
+    def take(self, rows: _Rows) -> _PrimalForm:
         """Cut to some samples."""
         if len(rows) == len(self.features):
             return self
@@ -126,11 +257,11 @@ class PrimalForm(NamedTuple):
         """Numbers of the samples."""
         return np.arange(len(self.features))
 
-    def pick(self, bands: Sequence[int]) -> PrimalForm:
+    def pick(self, bands: Sequence[int]) -> _PrimalForm:
         """Cut to some bands."""
         columns = np.isin(np.repeat(np.arange(len(self.widths)), self.widths), bands)
         widths = [self.widths[i] for i in bands]
-        return PrimalForm(self.features[:, columns], self.light[:, columns], widths, self.dtype)
+        return _PrimalForm(self.features[:, columns], self.light[:, columns], widths, self.dtype)
 
     def mix(self, gamma: _Floats) -> _Array:
         """Weigh the bands: the factor ``sqrt(gamma)`` of each column, shape (n_columns,)."""
@@ -162,9 +293,6 @@ class PrimalForm(NamedTuple):
         return float(np.einsum("ij,ij->", x, x, dtype=float)) / len(self.widths)
 
 
-Form = DualForm | PrimalForm
-
-
 def make_form(bands: Sequence[Band], form: str, n_train: int) -> Form:
     """Prepare bands for the search.
 
@@ -179,7 +307,7 @@ def make_form(bands: Sequence[Band], form: str, n_train: int) -> Form:
 
     Returns
     -------
-    DualForm or PrimalForm
+    Form
         Over all samples.
 
     Raises
@@ -191,5 +319,5 @@ def make_form(bands: Sequence[Band], form: str, n_train: int) -> Form:
     widths, dtype = [band.width for band in bands], bands[0].features.dtype
     if form == "primal" or (form == "auto" and sum(widths) < n_train):
         light = np.concatenate([band.matrix() for band in bands], axis=1)
-        return PrimalForm(light.astype(np.float64), light, widths, dtype)
-    return DualForm([band.gram() for band in bands], widths, dtype)
+        return _PrimalForm(light.astype(np.float64), light, widths, dtype)
+    return _DualForm([band.gram() for band in bands], widths, dtype)

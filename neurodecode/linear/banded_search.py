@@ -162,12 +162,40 @@ class Targets(NamedTuple):
 
     @classmethod
     def of(cls, y: Any, backend: Backend, dtype: Any) -> Targets:
-        """Bring targets to the device, if there is one."""
+        """Bring targets to the device, if there is one.
+
+        Parameters
+        ----------
+        y : array of shape (n_samples, n_targets)
+            Targets; may be a memory map.
+        backend : Backend
+            Who does the algebra.
+        dtype : numpy dtype
+            Precision.
+
+        Returns
+        -------
+        Targets
+            Read a batch at a time by `about`.
+        """
         here = isinstance(backend.asarray(np.zeros(1), dtype), np.ndarray)
         return cls(y if here else backend.asarray(y, dtype), backend, dtype)
 
     def about(self, mean: _Floats, targets: Any) -> Any:
-        """Some targets about a mean of each, in the precision of the algebra."""
+        """Subtract a mean from some targets.
+
+        Parameters
+        ----------
+        mean : array of shape (n_targets,)
+            Mean of every target.
+        targets : slice or array of int
+            Which.
+
+        Returns
+        -------
+        array of shape (n_samples, n_part)
+            On the device, in the precision of the algebra.
+        """
         part = self.values[:, targets]
         double = "32" not in str(part.dtype)
         return self.backend.asarray(part - self.backend.asarray(mean[targets], np.float64 if double else np.float32), self.dtype)

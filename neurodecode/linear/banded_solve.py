@@ -52,7 +52,7 @@ def make_operators(backend: Backend, system: System, alphas: _Floats, dtype: Any
         Of all penalties.
     """
     n_test, size = system.cross.shape
-    factors = Factors(backend, system.gram, dtype)
+    factors = _Factors(backend, system.gram, dtype)
     held = [factors.at(float(alpha)) for alpha in alphas]
     usable = [k for k, factor in enumerate(held) if factor is not None]
     chosen, weights = usable, np.eye(len(usable))
@@ -73,13 +73,13 @@ def make_operators(backend: Backend, system: System, alphas: _Floats, dtype: Any
     return Operators(operators, backend.asarray(full, dtype))
 
 
-def _seen(factors: Factors, system: System, factor: Any, probe: Any) -> NDArray[Any]:
+def _seen(factors: _Factors, system: System, factor: Any, probe: Any) -> NDArray[Any]:
     """A sketch of one operator: random sums of its rows, as they act on training samples."""
     solved = factors.solve(factor, probe, np.float64)
     return factors.backend.numpy(solved if system.samples is None else solved @ system.samples).ravel()
 
 
-class Factors:
+class _Factors:
     """Cholesky factors of ``gram + alpha I``, in single precision where that is enough."""
 
     def __init__(self, backend: Backend, gram: Any, dtype: Any) -> None:
@@ -168,7 +168,7 @@ def final_weights(backend: Backend, form: Form, y: Any, gammas: _Floats, alphas:
     for k, gamma in enumerate(kinds):
         here = np.flatnonzero(kind.ravel() == k)
         system = form.system(form.mix(gamma), rows, rows[:1])
-        factors = Factors(backend, system.gram, form.dtype)
+        factors = _Factors(backend, system.gram, form.dtype)
         scale = 1 if system.scale is None else backend.asarray(system.scale, form.dtype)
         for alpha in np.unique(alphas[here]):
             targets, factor = here[alphas[here] == alpha], factors.at(float(alpha))
