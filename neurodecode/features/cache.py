@@ -24,6 +24,7 @@ from neurodecode.features.units import Block, join_sites, unit_table
 
 log = logging.getLogger(__name__)
 
+_SERIES = ("embed_audio", "embed_video", "mel_spectrogram")  # rows that last until the next; `to_tr` averages over them
 _VERSION = 1  # raised whenever the same recipe would give other numbers
 _LARGEST_HALF = 65504.0
 STORED_AS = ("float32", "float16")
@@ -88,7 +89,8 @@ def embedded(
     check_option("stored_as", stored_as, STORED_AS)
     recipe = jsonable({"function": function, "version": _VERSION, "model": model, "settings": settings})
     step = {"model": model and {"id": model["id"], "revision": model["revision"]}, **settings}
-    meta: dict[str, Any] = jsonable(meta_with_step({"modality": "model"}, f"features.{function}", step))
+    known = {"modality": "model", "held": function in _SERIES}
+    meta: dict[str, Any] = jsonable(meta_with_step(known, f"features.{function}", step))
     if cache is None:
         return _in_memory(blocks(), meta)
     key = sha256_json({**recipe, "stimuli": content(), "stored_as": stored_as})

@@ -39,7 +39,7 @@ def embed_video(
     stimuli: Stimuli,
     model: str | Path | Model,
     *,
-    sfreq: float | None = None,
+    sfreq: float | Sequence[float] | None = None,
     layers: Layers = "all",
     pooling: str = "mean",
     every: int = 1,
@@ -61,8 +61,8 @@ def embed_video(
         Of kind video.
     model : str, Path or Model
         Folder, hub id, or what `load_model` returned. Frames pass through its own image processor.
-    sfreq : float, optional
-        Frames per second, by default the column ``sfreq`` of the table of stimuli.
+    sfreq : float or sequence of float, optional
+        Frames per second of all videos or of each; by default the column ``sfreq`` of the table of stimuli.
     layers : "all", int or sequence of int
         0 is the input of the first block, n the output of block n, as in ``hidden_states`` of transformers; negative numbers
         count from the last.
@@ -116,14 +116,16 @@ def embed_video(
     )
 
 
-def _rates(stimuli: Stimuli, sfreq: float | None) -> list[float]:
+def _rates(stimuli: Stimuli, sfreq: float | Sequence[float] | None) -> list[float]:
     """Frames per second of each video."""
     if sfreq is None and "sfreq" not in stimuli.table:
         raise DataError(
             f"the frame rate of these {len(stimuli)} videos is not known: give sfreq, or a column 'sfreq' in their table"
         )
-    given = stimuli.table["sfreq"].tolist() if sfreq is None else [sfreq] * len(stimuli)
-    return [check_positive("sfreq", rate) for rate in given]
+    given = np.asarray(stimuli.table["sfreq"] if sfreq is None else sfreq)
+    if given.ndim > 1 or given.size not in (1, len(stimuli)):
+        raise DataError(f"sfreq must be one number or one for each of {len(stimuli)} videos, got shape {given.shape}")
+    return [check_positive("sfreq", rate) for rate in np.broadcast_to(given.ravel(), (len(stimuli),)).tolist()]
 
 
 def _blocks(

@@ -12,7 +12,7 @@ from tiny_models import films, hidden_states, pictures
 
 from neurodecode.data import Stimuli
 from neurodecode.errors import DataError
-from neurodecode.features import embed_images, embed_video, load_model
+from neurodecode.features import embed_images, embed_video, load_model, to_tr
 from neurodecode.features.video import plan_clips
 
 Tiny = Callable[[str], Path]
@@ -64,7 +64,15 @@ def test_one_row_per_video(tiny: Tiny, kind: str) -> None:
 def test_the_rate_of_each_video_from_the_table(tiny: Tiny) -> None:
     two = films(2, 2)
     stimuli = Stimuli(two.ids, list(two), "video", {"id": two.ids, "sfreq": [10.0, 20.0]})  # type: ignore[arg-type]
-    assert embed_video(stimuli, tiny("clip"), layers=1).samples["onset"].tolist() == [0.0, 0.1, 0.0, 0.05]
+    for rates in (None, [10.0, 20.0]):
+        assert embed_video(stimuli, tiny("clip"), layers=1, sfreq=rates).samples["onset"].tolist() == [0.0, 0.1, 0.0, 0.05]
+
+
+def test_frames_last_until_the_next(tiny: Tiny) -> None:
+    """On the clock of the scans, frames are averaged: none counts twice where a film has more of them."""
+    found = embed_video(films(8), tiny("clip"), sfreq=4.0, layers=-1)
+    scans = to_tr(found, TR=1.0, n_scans=2, method="box")
+    np.testing.assert_allclose(scans.data, np.asarray(found.data).reshape(2, 4, -1).mean(1), atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +106,7 @@ def test_batches_make_no_difference(tiny: Tiny, batch_size: int) -> None:
     [
         ("clip", {"sfreq": None}, "frame rate of these 1 videos is not known"),
         ("clip", {"sfreq": 0.0}, "sfreq"),
+        ("clip", {"sfreq": [10.0, 10.0]}, "one for each of 1 videos"),
         ("clip", {"every": 0}, "every"),
         ("clip", {"pooling": "none"}, "pooling='none'"),
         ("clip", {"pooling": "time"}, "sees several frames at once"),

@@ -13,7 +13,7 @@ import pytest
 from tiny_models import byte_tokenizer, hidden_states, piece_tokenizer, transcript
 
 from neurodecode.errors import DataError
-from neurodecode.features import embed_words, load_model, word_surprisal
+from neurodecode.features import embed_words, load_model, to_tr, word_surprisal
 from neurodecode.features.tokens import (
     Window,
     context_start,
@@ -243,6 +243,13 @@ def test_each_story_begins_anew(tiny: Tiny, by: Any, column: str) -> None:
     np.testing.assert_allclose(found.data[:half], found.data[half:], atol=1e-5)
     one = embed_words(table.drop(columns=column), tiny("gpt2"))
     assert np.abs(one.data[half:] - found.data[half:]).max() > 0.01
+
+
+def test_words_come_to_the_clock_of_the_scans(tiny: Tiny) -> None:
+    found = embed_words(transcript(TEXT), tiny("gpt2"), layers=1)
+    scans = to_tr(found, TR=1.0, n_scans=4, method="mean")
+    np.testing.assert_allclose(scans.data[1], np.asarray(found.data)[3:6].mean(0), atol=1e-5)
+    assert scans.units["name"].tolist() == found.units["name"].tolist()
 
 
 def test_a_story_in_pieces_is_refused(tiny: Tiny) -> None:
