@@ -184,10 +184,9 @@ def _shrunk_diagonal(noise: Floats, variance: Floats, dof: float) -> Floats:
 
 def _inverse(covariance: Floats) -> Floats:
     """Inverse of a covariance, exactly symmetric."""
-    from scipy.linalg.lapack import dpotrf, dpotri
-
-    root, singular = dpotrf(covariance, lower=1)
-    if singular:
-        raise DataError(f"the covariance of {len(covariance)} units is singular: choose method='ledoit_wolf'")
-    lower = np.tril(dpotri(root, lower=1)[0])
-    return np.asarray(lower + np.tril(lower, -1).T, np.float64)
+    try:
+        np.linalg.cholesky(covariance)
+        precision = np.linalg.inv(covariance)
+    except np.linalg.LinAlgError as error:
+        raise DataError(f"the covariance of {len(covariance)} units is singular: choose method='ledoit_wolf'") from error
+    return np.asarray((precision + precision.T) / 2, np.float64)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import pkgutil
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -235,3 +239,29 @@ def test_what_does_not_fit_is_refused(rng: np.random.Generator, change: dict[str
     given: dict[str, Any] = {"data": data, "method": "crossnobis", "conditions": condition, "runs": run}
     with pytest.raises(DataError, match=message):
         rdm(**(given | change))
+
+
+def test_functions_are_not_hidden_by_modules_of_their_name() -> None:
+    """A submodule that is imported becomes an attribute of its package, and takes the place of a function of that name."""
+    package = importlib.import_module("neurodecode.compare")
+    for _, name, _ in pkgutil.iter_modules(package.__path__, "neurodecode.compare."):
+        importlib.import_module(name)
+    assert [name for name in package.__all__ if inspect.ismodule(getattr(package, name))] == []
+
+
+@pytest.mark.parametrize("method", ["correlation", "euclidean", "crossnobis"])
+def test_memory_is_that_of_a_batch(rng: np.random.Generator, method: str) -> None:
+    """80 MB of float32 would be 160 MB of float64: patterns are never all in memory."""
+    data = rng.standard_normal((100, 200_000), dtype=np.float32)
+    condition, run = np.tile(np.arange(25), 4), np.repeat(np.arange(4), 25)
+    tracemalloc.start()
+    rdm(
+        data,
+        method,
+        condition,
+        run if method == "crossnobis" else None,
+        noise=np.ones(200_000) if method == "crossnobis" else None,
+    )
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 64 * 2**20

@@ -123,15 +123,15 @@ def test_whitened_upper_ceiling_is_at_least_that_of_the_peer(rng: np.random.Gene
 @pytest.mark.parametrize(("over", "peer"), [("stimuli", "eval_bootstrap_pattern"), ("subjects", "eval_bootstrap_rdm")])
 @pytest.mark.parametrize("method", ["pearson", "whitened_cosine"])
 def test_bootstrap_variances(rng: np.random.Generator, method: str, over: Any, peer: str) -> None:
-    """Other draws, the same variance: both are known to about 10 % with 300 draws."""
+    """Other draws, the same spread: 150 draws know it to about 6 %, six subjects leave the rest."""
     truth, data = group_rdms(rng, 6, 12, 1.5)
     models = np.stack([truth, random_rdms(rng, 1, 12)[0]])
     found = bootstrap_variances(
-        models, data, method, ~np.eye(12, dtype=bool), over=over, n=300, rng=np.random.default_rng(0)
+        models, data, method, ~np.eye(12, dtype=bool), over=over, n=150, rng=np.random.default_rng(0)
     ).models
     fixed = [toolbox.model.ModelFixed(name, pairs(model)) for name, model in zip("ab", models, strict=True)]
-    result = getattr(toolbox.inference, peer)(fixed, toolbox.rdm.RDMs(pairs(data)), method=MEASURES[method], N=300)
-    np.testing.assert_allclose(np.sqrt(found), np.sqrt(result.get_model_var()), rtol=0.25)
+    result = getattr(toolbox.inference, peer)(fixed, toolbox.rdm.RDMs(pairs(data)), method=MEASURES[method], N=150)
+    np.testing.assert_allclose(np.sqrt(found), np.sqrt(result.get_model_var()), rtol=0.35)
 
 
 def test_model_scores(rng: np.random.Generator) -> None:
