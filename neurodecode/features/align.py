@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,10 +15,8 @@ from neurodecode.data.validate import check_columns, check_length, check_positiv
 from neurodecode.errors import DataError
 from neurodecode.features.align_weights import Method, clock_weights
 
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
-
 Clock = int | ArrayLike | Sequence[Any] | Mapping[Any, Any] | None
+_DENSE = 0.9  # part of the weights that are not 0; a product with a NaN that weighs nothing would be NaN
 _BLOCK = 2**23  # numbers of a block of columns in float64, so that wide layers need no second copy of themselves
 
 
@@ -119,9 +117,7 @@ def to_tr(
     data = _apply(events, runs, options)
     if not isinstance(values, Responses):
         return data[:, 0] if np.ndim(values) == 1 else data
-    return values.with_step(
-        "features.to_tr", {"TR": step, **options}, data=data, samples=_scan_table(values.samples, runs, step), times=None
-    )
+    return _on_clock(values, "features.to_tr", {"TR": step, **options}, data, _scan_table(values.samples, runs, step))
 
 
 def to_sfreq(
@@ -196,7 +192,7 @@ def to_sfreq(
     if not isinstance(values, Responses):
         return data[:, 0] if np.ndim(values) == 1 else data
     samples = _scan_table(values.samples, [run], 1 / rate)
-    return values.with_step("features.to_sfreq", {"sfreq": rate, **options}, data=data, samples=samples, times=None)
+    return _on_clock(values, "features.to_sfreq", {"sfreq": rate, **options}, data, samples)
 
 
 class _Events(NamedTuple):
@@ -346,11 +342,18 @@ def _apply(events: _Events, runs: list[_Run], options: dict[str, Any]) -> NDArra
     return out
 
 
-def _multiply(weights: csr_array, values: NDArray[Any], out: NDArray[Any]) -> None:
-    """Product in float64, some columns at a time."""
+def _multiply(weights: Any, values: NDArray[Any], out: NDArray[Any]) -> None:
+    """Product in float64, some columns at a time; by BLAS where hardly a weight is 0 (sinc)."""
+    weights = weights.toarray() if weights.nnz > _DENSE * np.prod(weights.shape) else weights
     step = max(1, _BLOCK // max(1, len(values)))
     for first in range(0, values.shape[1], step):
         out[:, first : first + step] = weights @ values[:, first : first + step].astype(float)
+
+
+def _on_clock(values: Responses, name: str, parameters: dict[str, Any], data: NDArray[Any], samples: pd.DataFrame) -> Responses:
+    """Responses with one row per scan, which from now on are a series: each holds until the next."""
+    made = values.with_step(name, parameters, data=data, samples=samples)
+    return made.replace(meta={**made.meta, "held": True})
 
 
 def _scan_table(samples: pd.DataFrame, runs: list[_Run], TR: float) -> pd.DataFrame:

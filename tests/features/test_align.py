@@ -207,6 +207,7 @@ def test_responses_become_responses_of_scans() -> None:
     step = out.meta["steps"][-1]
     assert step["step"] == "features.to_tr"
     assert step["TR"] == 2.0
+    assert out.meta["held"] is True, "scans are a series"
 
 
 def test_a_mapping_sets_order_and_length_of_the_runs() -> None:

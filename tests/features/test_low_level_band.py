@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from neurodecode.data import Responses, Stimuli
 from neurodecode.errors import DataError
 from neurodecode.features import at_events, nuisance_band, to_tr
+from neurodecode.io import read_transcript
 
 FILM = np.zeros((6, 64, 64, 3), np.uint8)
 BANDS = [
@@ -85,3 +88,19 @@ def test_ends_move_with_the_begin() -> None:
 def test_events_that_do_not_fit(events: dict[str, object], message: str) -> None:
     with pytest.raises(DataError, match=message):
         at_events(films(), pd.DataFrame(events))
+
+
+def test_from_a_transcript_to_the_scans(tmp_path: Path) -> None:
+    spoken = "\n".join(f"{0.4 * i:.1f}\t0.3\tword{i}{'.' if i % 5 == 4 else ''}" for i in range(50))
+    (tmp_path / "story.tsv").write_text(f"onset\tduration\tword\n{spoken}\n")
+    band = nuisance_band(read_transcript(tmp_path / "story.tsv"), features=["word_rate", "word_length", "sentence_end"])
+    scans = to_tr(band, TR=1.5, n_scans=20, method="box")
+    assert scans.samples["duration"].unique().tolist() == [1.5]
+    np.testing.assert_allclose(scans.data.sum(axis=0), [50, 290, 10], rtol=1e-6)
+
+
+def test_frames_of_a_network_are_averaged_and_words_are_not() -> None:
+    frames = Responses(np.full((40, 1), 2.0), {"onset": np.arange(40) / 10}, {"name": ["x"]}, meta={"held": True})
+    np.testing.assert_allclose(to_tr(frames, TR=1.0, n_scans=4).data, 2.0, rtol=1e-6)
+    again = to_tr(to_tr(frames, TR=0.5, n_scans=8), TR=1.0, n_scans=4)
+    np.testing.assert_allclose(again.data, 2.0, rtol=1e-6)
