@@ -24,7 +24,7 @@ class Errors(NamedTuple):
 
 
 class Tally:
-    """Sums of errors over folds.
+    """Sums of errors over folds, in place: the table is large where there are many targets.
 
     Parameters
     ----------
@@ -56,17 +56,10 @@ class Tally:
         self._n[targets] += varies
 
     def errors(self) -> Errors:
-        """Sums and means over the folds counted."""
-        return Errors(self._squares, np.where(self._n > 0, self._r2 / np.maximum(self._n, 1), np.nan))
-
-
-class Tile(NamedTuple):
-    """Room for one tile of targets, used again and again."""
-
-    blocks: Any
-    """What each block knows of the targets, (n_blocks, n_targets, n_known); None in dual form."""
-    known: Any
-    """The same summed over the training part of each fold, (n_folds, n_targets, n_known); None in dual form."""
+        """Sums and means over the folds counted; asked for once."""
+        with np.errstate(invalid="ignore"):
+            np.divide(self._r2, self._n, out=self._r2)
+        return Errors(self._squares, self._r2)
 
 
 def known_of_blocks(design: Design, y: Any) -> Any:
@@ -152,11 +145,10 @@ def fold_errors(design: Design, hats: Hats, known: Any, y: Any) -> tuple[_Floats
     predicted = both[:, :n_chosen].reshape(known.shape[0], n_chosen * n_test)
     backend.matmul(known, hats.operators.reshape(-1, width).T, out=predicted)
     both[:, n_chosen] = held if not design.intercept else held - _training_mean(design, hats.fold, known)[:, None]
-    products = backend.numpy(backend.matmul(both, both.swapaxes(1, 2)[:, :, : n_chosen + 1])).astype(np.float64)
+    products = backend.numpy(backend.matmul(both, both.swapaxes(1, 2))).astype(np.float64)
     mean = backend.numpy(both[:, n_chosen].sum(1)).astype(np.float64) / n_test
     size_ = products[:, -1, -1]
     w = hats.weights
-    squared = np.square(w) @ np.diagonal(products, axis1=1, axis2=2)[:, :-1].T
     pairs = (w[:, :, None] * w[:, None, :]).reshape(len(w), -1)
     squared = pairs @ products[:, :-1, :-1].reshape(len(products), -1).T
     return size_ - 2 * w @ products[:, -1, :-1].T + squared, size_ - n_test * mean**2, size_

@@ -315,7 +315,9 @@ def solve_targets(features: Features, y: Any, choose: Callable[[Errors, _Floats]
             unclear += [] if number else [gaps + targets.start]
             _score_slab(design, hats, slab, targets, tally, None if number else weights)
     errors = tally.errors()
-    best = choose(errors, design.alphas)
+    best = np.empty(n_targets, np.int64)
+    for part in _slabs(features, n_targets):
+        best[part] = choose(Errors(errors.squares[:, part], errors.r2[:, part]), design.alphas)
     if weights is not None:
         _refit(features, weights, best)
     return Solution(errors, best, weights, mean, np.concatenate(unclear))
