@@ -84,8 +84,16 @@ def paired_bootstrap(
         Held-out predictions of both models.
     loss : {"squared", "absolute"}
         Of the difference between measured and predicted.
-    block, n, groups, level, random_state
-        As in `block_bootstrap`.
+    block : int
+        Length of a block in samples, above the autocorrelation.
+    n : int
+        Number of resamples.
+    groups : array_like of shape (n_samples,), optional
+        Run of each sample; a block never spans two.
+    level : float
+        Coverage of the interval, between 0 and 1.
+    random_state : int or numpy.random.Generator
+        Seed.
 
     Returns
     -------

@@ -84,8 +84,8 @@ def sign_flip_test(
     ----------
     scores : array_like of shape (n_subjects,) or (n_subjects, ...)
         Mean score of each subject, or the difference between two models; further axes are targets.
-    chance : array_like
-        Subtracted first; one value or one per target.
+    chance : float or array_like of shape (...)
+        Subtracted first; one value, or one per target.
     n : int
         Most flips. All ``2^n_subjects`` are tried where that is no more, else `n - 1` at random and the pattern as it is.
     alternative : {"greater", "two-sided"}

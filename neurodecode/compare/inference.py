@@ -98,7 +98,7 @@ def permutation_test(
     statistic: Statistic = "r",
     random_state: int | np.random.Generator = 0,
 ) -> Any:
-    """P value of each target: is its held-out prediction better than one that fits the time course only by accident?
+    """P value of each target: how often a prediction that is out of step with the responses does as well.
 
     `permutation_null` does the same and returns the null as well; the parameters and what raises are described there.
 

@@ -166,17 +166,17 @@ def leakage_check(
     LeakageResult
         Scores and verdict.
 
-    Warns
-    -----
-    LeakWarning
-        If the split leaks, with the figures and what to do.
-
     Raises
     ------
     DataError
         If no target is without NaN, or shapes do not fit.
     SplitLeakError
         If a sample stands on both sides of a fold.
+
+    Warns
+    -----
+    LeakWarning
+        If the split leaks, with the figures and what to do.
     """
     groups = run_of(groups, brain)
     y, notes = _targets(brain, max_targets, random_state)

@@ -137,11 +137,13 @@ def planted_bands(
 
     Parameters
     ----------
-    n_samples, n_targets : int
-        Stimuli (or scans), and voxels or sensors.
+    n_samples : int
+        Stimuli, or scans.
     parts : mapping of tuple of int to float, optional
         Share of each part in the variance of one repeat, by the spaces that hold it; by default
         ``{(0,): 0.2, (1,): 0.1, (0, 1): 0.15}``. Shares sum to 1 at most; a part of 0 is held by its spaces but drives nothing.
+    n_targets : int
+        Voxels or sensors.
     n_latents : int
         Features of each part.
     feature_ar, noise_ar : array_like of shape (order,) or float
