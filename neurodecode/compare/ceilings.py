@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from neurodecode.compare.cross_subject import cross_subject_ceiling
+from neurodecode.compare.cross_subject import Extrapolation, cross_subject_ceiling
 from neurodecode.data import Responses
 from neurodecode.data.validate import check_columns, check_option
 from neurodecode.errors import DataError
@@ -33,7 +33,7 @@ def noise_ceiling(
     n_splits: int = 100,
     cv: Any = None,
     average: bool = False,
-    extrapolate: bool = False,
+    extrapolate: Extrapolation | None = None,
     random_state: int | np.random.Generator = 0,
 ) -> NDArray[np.float64]:
     r"""Reliability rho of averaged responses, in units of variance: the largest R² and r² that any model can reach.
@@ -64,8 +64,8 @@ def noise_ceiling(
         Folds over stimuli of ``cross_subject``, as in `neurodecode.linear.folds.resolve_folds`.
     average : bool
         Whether ``cross_subject`` averages the others target by target first, for targets that mean the same in all.
-    extrapolate : bool
-        Whether ``cross_subject`` is extrapolated to infinitely many subjects.
+    extrapolate : {"reliability", "exponential"}, optional
+        Curve by which ``cross_subject`` is extrapolated to infinitely many subjects.
     random_state : int or Generator
         Seed of random halves and subsets of subjects.
 

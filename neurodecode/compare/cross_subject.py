@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neurodecode.data.validate import check_option
 from neurodecode.errors import DataError
 from neurodecode.linear.folds import resolve_folds
 from neurodecode.metrics.regression import pearson_r
 
 Floats = NDArray[np.float64]
+Extrapolation = Literal["reliability", "exponential"]
 _MOST_SIZES = 6  # sizes of the pool at which the curve over subjects is measured
-_TIME_CONSTANTS = 200
+_CONSTANTS = 200
+_RISES: dict[str, Callable[[Any, Any], Any]] = {
+    "reliability": lambda k, tau: np.sqrt(k / (k + tau)),
+    "exponential": lambda k, tau: 1 - np.exp(-k / tau),
+}
 
 
 def cross_subject_ceiling(
@@ -21,7 +28,7 @@ def cross_subject_ceiling(
     *,
     cv: Any = None,
     average: bool = False,
-    extrapolate: bool = False,
+    extrapolate: Extrapolation | None = None,
     n_subsets: int = 5,
     random_state: int | np.random.Generator = 0,
 ) -> Floats:
@@ -31,11 +38,12 @@ def cross_subject_ceiling(
     correlation on held-out stimuli, mean over folds. A model of what is common to subjects cannot do better but by chance; a
     model of what is particular to one can, and the reliability of the subject's own repeats is the bound of both.
 
-    With `extrapolate` the same is done for pools of fewer others, and :math:`r(k) = v\,(1 - e^{-k / \tau})` is fitted to r
-    over the number k of others: :math:`\rho = v^2` (at most 1) for infinitely many (Schrimpf et al. 2021, PNAS
-    118:e2105646118). The fit is the least squares over a grid of :math:`\tau` up to twice the number of others, so that a
-    curve that does not bend yet cannot run away. The exponential ends sooner than averages of independent noise do, so the
-    figure is rather too low.
+    With `extrapolate` the same is done for pools of fewer others, a curve is fitted to r over their number k, and
+    :math:`\rho = v^2` (at most 1) is where it ends for infinitely many. ``"reliability"`` fits :math:`r(k) = v \sqrt{k / (k +
+    \tau)}`, the growth of the reliability of a mean with the noise left in it (Spearman-Brown). ``"exponential"`` fits
+    :math:`r(k) = v\,(1 - e^{-k / \tau})` (Schrimpf et al. 2021, PNAS 118:e2105646118), to compare with published figures: it
+    flattens too soon for averages of independent noise, and may end below the last value measured. Both are least squares
+    over a grid of :math:`\tau` up to twice the number of others, so that a curve that does not bend yet cannot run away.
 
     Parameters
     ----------
@@ -47,8 +55,8 @@ def cross_subject_ceiling(
     average : bool
         Whether to average the others target by target first, which needs far fewer stimuli. Only for targets that mean the same
         in all subjects: parcels, network nodes, sensors, voxels of a template.
-    extrapolate : bool
-        Whether to extrapolate to infinitely many subjects.
+    extrapolate : {"reliability", "exponential"}, optional
+        Curve by which to extrapolate to infinitely many subjects; by default none.
     n_subsets : int
         Random pools of each size, for `extrapolate`.
     random_state : int or Generator
@@ -65,6 +73,7 @@ def cross_subject_ceiling(
     DataError
         If the shape is another one, a value is infinite, or there are fewer than two subjects (three to extrapolate).
     """
+    check_option("extrapolate", extrapolate, (None, *_RISES))
     y = np.asarray(data, np.float64)
     least = 3 if extrapolate else 2
     if y.ndim != 3 or y.shape[1] < least or not y.size or np.isinf(y).any():
@@ -73,7 +82,7 @@ def cross_subject_ceiling(
     rng, others = np.random.default_rng(random_state), y.shape[1] - 1
     sizes = np.unique(np.geomspace(1, others, _MOST_SIZES).round().astype(int)) if extrapolate else np.array([others])
     curve = np.stack([_at_size(y, int(size), n_subsets, average, folds, rng) for size in _shown(sizes)])
-    r = _at_infinity(sizes, curve) if extrapolate else curve[0]
+    r = _at_infinity(sizes, curve, extrapolate) if extrapolate else curve[0]
     return np.where(np.isnan(y).any(axis=0), np.nan, np.square(np.clip(r, 0.0, 1.0)))
 
 
@@ -125,10 +134,10 @@ def _standardised(values: Floats, train: NDArray[np.int64]) -> Floats:
     return np.asarray((values - mean) / np.where(spread > 0, spread, np.inf))
 
 
-def _at_infinity(sizes: NDArray[np.int64], curve: Floats) -> Floats:
+def _at_infinity(sizes: NDArray[np.int64], curve: Floats, kind: str) -> Floats:
     """Where the saturating curve through correlations (n_sizes, ...) over sizes of the pool ends."""
-    constants = np.geomspace(0.1, 2 * sizes[-1], _TIME_CONSTANTS)
-    rise = 1 - np.exp(-sizes / constants[:, None])
+    constants = np.geomspace(0.1, 2 * sizes[-1], _CONSTANTS)
+    rise = _RISES[kind](sizes, constants[:, None])
     inner, power = np.tensordot(rise, curve, axes=1), np.sum(rise**2, axis=1).reshape(-1, *(1,) * (curve.ndim - 1))
     best = np.argmax(inner**2 / power, axis=0)  # the least squares over v at each constant leave |r|^2 minus this
     return np.asarray(np.take_along_axis(inner / power, best[None], axis=0)[0])

@@ -147,22 +147,21 @@ class TestSubjects:
             atol=0.01,
         )
 
-    def test_subjects_are_extrapolated_alike_each_time(self, rng: np.random.Generator) -> None:
+    @pytest.mark.parametrize("curve", ["reliability", "exponential"])
+    def test_subjects_are_extrapolated_alike_each_time(self, curve: Any, rng: np.random.Generator) -> None:
         data = crowd(rng, n=90, n_subjects=3, noise=1.0)
-        many = cross_subject_ceiling(data, cv=2, extrapolate=True, n_subsets=2)
+        many = cross_subject_ceiling(data, cv=2, extrapolate=curve)
         assert many.shape == (3, 4)
         assert 0 <= many.min() < 0.1
-        assert 0.2 < many[:, :3].mean() < 0.6
-        np.testing.assert_array_equal(
-            noise_ceiling(data, "cross_subject", cv=2, extrapolate=True), cross_subject_ceiling(data, cv=2, extrapolate=True)
-        )
-        np.testing.assert_array_equal(cross_subject_ceiling(data, cv=2, extrapolate=True, n_subsets=2), many)
+        assert 0.2 < many[:, :3].mean() < 0.7
+        np.testing.assert_array_equal(noise_ceiling(data, "cross_subject", cv=2, extrapolate=curve), many)
 
-    def test_averages_of_noisy_others_rise_beyond_the_last_size(self) -> None:
-        """r(k) = v sqrt(k / (k + 4)): the exponential finds a part of what infinitely many would add."""
+    def test_averages_of_noisy_others_end_where_they_should(self) -> None:
+        """r(k) = v sqrt(k / (k + 4)), by the curve of reliability; the exponential ends too soon."""
         sizes = np.arange(1, 7)
         curve = 0.8 * np.sqrt(sizes / (sizes + 4))[:, None]
-        assert curve[-1, 0] + 0.01 < _at_infinity(sizes, curve)[0] < 0.8
+        assert _at_infinity(sizes, curve, "reliability")[0] == pytest.approx(0.8, rel=0.01)
+        assert _at_infinity(sizes, curve, "exponential")[0] < 0.65
 
     def test_aligned_subjects_are_better_averaged(self, rng: np.random.Generator) -> None:
         """Few stimuli, many targets: a weight for each target of each subject is too many."""
@@ -176,12 +175,15 @@ class TestSubjects:
     def test_a_saturating_curve_ends_where_it_should(self, v: float, tau: float) -> None:
         sizes = np.array([1, 2, 4, 8, 16])
         curve = v * (1 - np.exp(-sizes / tau))
-        np.testing.assert_allclose(_at_infinity(sizes, np.tile(curve[:, None, None], (1, 2, 3))), np.full((2, 3), v), rtol=0.01)
+        np.testing.assert_allclose(
+            _at_infinity(sizes, np.tile(curve[:, None, None], (1, 2, 3)), "exponential"), np.full((2, 3), v), rtol=0.01
+        )
 
     @pytest.mark.parametrize(
-        ("data", "extrapolate"), [(np.zeros((9, 1, 2)), False), (np.zeros((9, 2, 2)), True), (np.full((9, 3, 2), np.inf), False)]
+        ("data", "extrapolate"),
+        [(np.zeros((9, 1, 2)), None), (np.zeros((9, 2, 2)), "reliability"), (np.full((9, 3, 2), np.inf), None)],
     )
-    def test_guards(self, data: np.ndarray, extrapolate: bool) -> None:
+    def test_guards(self, data: np.ndarray, extrapolate: Any) -> None:
         with pytest.raises(DataError, match="n_subjects of at least"):
             cross_subject_ceiling(data, extrapolate=extrapolate)
 
