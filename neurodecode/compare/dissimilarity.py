@@ -133,7 +133,7 @@ def _correlation(design: Design, noise: None) -> Floats:
     power = gram.diagonal().copy()
     varies = power > _FLAT * (power + design.n_units * mean**2)
     norm = np.sqrt(np.where(varies, power, np.nan))
-    return np.clip(1 - gram / (norm * norm[:, None]), 0, 2)
+    return np.asarray(np.clip(1 - gram / (norm * norm[:, None]), 0, 2), np.float64)
 
 
 def _squared(design: Design, noise: None) -> Floats:
