@@ -173,7 +173,7 @@ def _whitened(design: Design, cells: Cells, root: Floats | None) -> Iterator[Flo
 
 def _crossnobis(design: Design, noise: Any) -> Floats:
     cells = cells_by_run(design)
-    held = np.isin(np.arange(cells.n_cells), cells.index).reshape(design.n_conditions, -1)
+    held = np.isin(np.arange(cells.n_cells), cells.held).reshape(design.n_conditions, -1)
     n_pairs = _shared_pairs(held)
     if isinstance(noise, str):
         total = _trained_products(design, cells, held, noise)

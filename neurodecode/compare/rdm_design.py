@@ -52,7 +52,7 @@ class Cells(NamedTuple):
     """Where in `order` each cell that has rows begins."""
     counts: Codes
     """Rows per cell that has any."""
-    index: Codes
+    held: Codes
     """Which cells have rows, in ascending order."""
     n_cells: int
     """Cells there could be."""
@@ -182,7 +182,7 @@ def mean_patterns(design: Design, cells: Cells, scale: Floats | None = None) -> 
             rows = np.add.reduceat(rows, cells.starts, axis=0) / cells.counts[:, None]
         if len(rows) < cells.n_cells:
             rows, filled = np.zeros((cells.n_cells, rows.shape[1])), rows
-            rows[cells.index] = filled
+            rows[cells.held] = filled
         if scale is not None:
             rows *= scale[units]
         yield units, rows
@@ -300,6 +300,6 @@ def _numbered(samples: pd.DataFrame, by: str | ArrayLike | None, what: str) -> t
 
 def _cells(codes: Codes, n_cells: int) -> Cells:
     counts = np.bincount(codes, minlength=n_cells)
-    index = np.flatnonzero(counts)
-    starts = np.cumsum(counts[index]) - counts[index]
-    return Cells(np.argsort(codes, kind="stable"), starts, counts[index], index, n_cells)
+    held = np.flatnonzero(counts)
+    starts = np.cumsum(counts[held]) - counts[held]
+    return Cells(np.argsort(codes, kind="stable"), starts, counts[held], held, n_cells)

@@ -87,7 +87,7 @@ def shared_pairs(missing: Literal["raise", "drop"], *stacks: Floats) -> NDArray[
     sizes = {stack.shape[1] for stack in stacks}
     if len(sizes) > 1:
         raise DataError(f"RDMs must be of the same conditions in the same order, got {sorted(sizes)} conditions")
-    kept = np.all([np.isfinite(stack).all(axis=0) for stack in stacks], axis=0)
+    kept: NDArray[np.bool_] = np.all([np.isfinite(stack).all(axis=0) for stack in stacks], axis=0)
     n_missing = (kept.size - int(kept.sum())) // 2
     if n_missing and missing == "raise":
         row, column = np.argwhere(~kept)[0]
@@ -174,7 +174,7 @@ def squares_of_points(points: Floats, measure: str, kept: NDArray[np.bool_]) -> 
         Symmetric; the sum of products of two of them is their similarity.
     """
     if measure.startswith("whitened"):
-        return points.reshape(len(points), *kept.shape)
+        return np.asarray(points.reshape(len(points), *kept.shape), np.float64)
     return as_squares(points, kept) / np.sqrt(2)
 
 

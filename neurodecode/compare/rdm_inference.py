@@ -249,7 +249,7 @@ def bootstrap_variances(
     weights = rng.multinomial(n_subjects, np.full(n_subjects, 1 / n_subjects), n) / n_subjects
     by_subject = [of_subjects * spread for spread in _spread(weights @ compare_stacks(data, models, measure, kept))]
     if over == "subjects":
-        return Variances(*by_subject, n_subjects - 1, n)
+        return Variances(by_subject[0], by_subject[1], n_subjects - 1, n)
     drawn = _stimulus_draws(models, data, measure, kept, n, rng)
     used = np.isfinite(drawn).all(axis=(1, 2))
     if used.mean() < 1 - _MOST_UNDEFINED:
@@ -259,10 +259,10 @@ def bootstrap_variances(
         )
     by_stimulus = [of_stimuli * spread for spread in _spread(drawn[used].mean(axis=1))]
     if over == "stimuli":
-        return Variances(*by_stimulus, n_conditions - 1, int(used.sum()))
+        return Variances(by_stimulus[0], by_stimulus[1], n_conditions - 1, int(used.sum()))
     by_both = _spread(np.einsum("bs,bsm->bm", weights[used], drawn[used]))
     combined = [_combined(*three, of_subjects, of_stimuli) for three in zip(by_subject, by_stimulus, by_both, strict=True)]
-    return Variances(*combined, min(n_subjects, n_conditions) - 1, int(used.sum()))
+    return Variances(combined[0], combined[1], min(n_subjects, n_conditions) - 1, int(used.sum()))
 
 
 def _spread(scores: Floats) -> tuple[Floats, Floats]:
