@@ -175,7 +175,7 @@ def squares_of_points(points: Floats, measure: str, kept: NDArray[np.bool_]) -> 
     """
     if measure.startswith("whitened"):
         return np.asarray(points.reshape(len(points), *kept.shape), np.float64)
-    return as_squares(points, kept) / np.sqrt(2)
+    return np.asarray(as_squares(points, kept) / np.sqrt(2), np.float64)
 
 
 def ranks(values: Floats) -> Floats:
