@@ -13,7 +13,29 @@ _ROUNDING = 1 - 1e-15
 
 
 def split_half(repeats: Repeats, groups: NDArray[np.int64] | None, n_splits: int, seed: int) -> Floats:
-    """Reliability of the means over repeats, shape (n_targets,); see `neurodecode.metrics.ceiling_split_half`."""
+    """Reliability of the means over repeats; see `neurodecode.metrics.ceiling_split_half`.
+
+    Parameters
+    ----------
+    repeats : Repeats
+        Trials, at least one stimulus twice.
+    groups : array of shape (n_rows,) or None
+        Group of each trial as it stood in the data, from 0; whole groups make up the halves.
+    n_splits : int
+        Random halves.
+    seed : int
+        The same for all targets.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        Shape (n_targets,), 0 where halves do not correlate above 0.
+
+    Raises
+    ------
+    DataError
+        If fewer than three stimuli have trials in both halves.
+    """
     rng, total, shares = np.random.default_rng(seed), np.zeros(repeats.trials.shape[1]), np.zeros((n_splits, 2))
     for k in range(n_splits):
         first = _random_half(repeats, rng) if groups is None else _random_groups(groups, rng)[repeats.rows]

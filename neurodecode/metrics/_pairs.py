@@ -19,7 +19,27 @@ _MOST_GAP = 20  # samples; the folds of ridge regression leave out as many
 
 
 def paired(X: Responses | ArrayLike, Y: Responses | ArrayLike, least: int = 2) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Two matrices of finite numbers (n_samples, n_units) whose rows are the same samples."""
+    """Check that two representations are of the same samples.
+
+    Parameters
+    ----------
+    X : Responses or array_like of shape (n_samples, n_units_x)
+        One representation.
+    Y : Responses or array_like of shape (n_samples, n_units_y)
+        The other one.
+    least : int
+        Samples that are needed.
+
+    Returns
+    -------
+    tuple of two arrays
+        Shapes (n_samples, n_units_x) and (n_samples, n_units_y), as they came.
+
+    Raises
+    ------
+    DataError
+        If these are not two matrices of finite numbers of one length, or two `Responses` name other stimuli.
+    """
     matrices = [_matrix(side, name) for side, name in ((X, "X"), (Y, "Y"))]
     x, y = matrices
     if len(x) != len(y) or len(x) < least:
@@ -52,7 +72,31 @@ def _check_stimuli(X: Responses, Y: Responses) -> None:
 
 
 def comparison_folds(n: int, folds: Folds, groups: ArrayLike | None, gap: int | None) -> list[tuple[Rows, Rows]]:
-    """Rows to fit on and to score on: whole groups, contiguous blocks with a gap, pairs as given, or all and all."""
+    """Rows to fit on and to score on: whole groups, contiguous blocks with a gap, pairs as given, or all and all.
+
+    Parameters
+    ----------
+    n : int
+        Number of samples.
+    folds : int, sequence of (train, test), or None
+        Number of blocks, rows of one's own, or None: all samples are fitted and scored.
+    groups : array_like of shape (n_samples,), optional
+        Each group is held out as a whole, instead of blocks.
+    gap : int, optional
+        Samples left out of the fit on both sides of a block, by default 20 or half a block.
+
+    Returns
+    -------
+    list of (train, test)
+        Row numbers.
+
+    Raises
+    ------
+    DataError
+        If there are too few samples, groups or folds.
+    SplitLeakError
+        If a row stands on both sides of a fold of one's own.
+    """
     if folds is None:
         return [(np.arange(n), np.arange(n))]
     if groups is not None:
@@ -88,10 +132,34 @@ def _own_folds(folds: Iterable[tuple[ArrayLike, ArrayLike]], n: int) -> list[tup
 
 
 def centred(values: NDArray[Any]) -> NDArray[np.float64]:
-    """Columns of mean 0, in float64."""
+    """Take the mean off each column.
+
+    Parameters
+    ----------
+    values : array of shape (n_samples, n_units)
+        Numbers.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        Shape (n_samples, n_units).
+    """
     return np.asarray(values - values.mean(axis=0, dtype=np.float64), np.float64)
 
 
 def weighted_mean(values: Sequence[float], folds: Sequence[tuple[Rows, Rows]]) -> float:
-    """Mean over folds, each as heavy as it has samples."""
+    """Mean over folds, each as heavy as it has samples.
+
+    Parameters
+    ----------
+    values : sequence of float
+        One per fold.
+    folds : sequence of (train, test)
+        Rows.
+
+    Returns
+    -------
+    float
+        The mean.
+    """
     return float(np.average(values, weights=[len(test) for _, test in folds]))

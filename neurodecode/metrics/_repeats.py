@@ -37,18 +37,45 @@ class Repeats(NamedTuple):
         return float(np.mean(1 / self.counts))
 
     def means(self) -> Floats:
-        """Mean response to each stimulus, shape (n_stimuli, n_targets)."""
+        """Average over the repeats of each stimulus.
+
+        Returns
+        -------
+        NDArray[np.float64]
+            Shape (n_stimuli, n_targets).
+        """
         return np.add.reduceat(self.trials, self.starts, axis=0) / self.counts[:, None]
 
     def padded(self) -> Floats:
-        """Trials as (n_stimuli, n_repeats, n_targets), NaN where a stimulus was shown less often."""
+        """Stand repeats on an axis of their own.
+
+        Returns
+        -------
+        NDArray[np.float64]
+            Shape (n_stimuli, n_repeats, n_targets), NaN where a stimulus was shown less often.
+        """
         full = np.full((len(self.counts), int(self.counts.max()), self.trials.shape[1]), np.nan)
         full[self.stimulus, np.arange(len(self.trials)) - self.starts[self.stimulus]] = self.trials
         return full
 
 
 def gather(trials: Floats, stimulus: NDArray[np.int64], rows: NDArray[np.int64]) -> Repeats:
-    """Put the chosen trials of each stimulus side by side."""
+    """Put the chosen trials of each stimulus side by side.
+
+    Parameters
+    ----------
+    trials : NDArray[np.float64]
+        Shape (n_trials, n_targets).
+    stimulus : NDArray[np.int64]
+        Number of the stimulus of each trial, shape (n_trials,).
+    rows : NDArray[np.int64]
+        Trials to take, shape (n_rows,).
+
+    Returns
+    -------
+    Repeats
+        Stimuli numbered anew, those without a trial left out.
+    """
     order = np.argsort(stimulus[rows], kind="stable")
     _, numbers, counts = np.unique(stimulus[rows], return_inverse=True, return_counts=True)
     return Repeats(trials[rows[order]], numbers[order].astype(np.int64), counts.astype(np.int64), rows[order])
@@ -58,6 +85,25 @@ def per_target(solve: Callable[[Repeats], Floats], data: ArrayLike, stimulus: Ar
     """Solve for each target from the trials it has; NaN where no stimulus is repeated.
 
     Targets that lack the same trials are solved together (in NSD, those of one subject), in blocks that fit into memory.
+
+    Parameters
+    ----------
+    solve : callable
+        From `Repeats` to one number per target.
+    data : array_like of shape (n_stimuli, n_repeats, n_targets, ...) or (n_trials, n_targets, ...)
+        Single trials; NaN marks a missing one.
+    stimulus : array_like of shape (n_trials,), optional
+        Stimulus of each trial; data are then trial by trial.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        Shape (n_targets, ...).
+
+    Raises
+    ------
+    DataError
+        If shapes do not fit, a value is infinite, or nothing is repeated for any target.
     """
     trials, labels, shape = as_trials(data, stimulus)
     found, repeated = np.full(trials.shape[1], np.nan), False
@@ -71,7 +117,25 @@ def per_target(solve: Callable[[Repeats], Floats], data: ArrayLike, stimulus: Ar
 
 
 def as_trials(data: ArrayLike, stimulus: ArrayLike | None) -> tuple[NDArray[np.floating], NDArray[np.int64], tuple[int, ...]]:
-    """Data as (n_trials, n_targets), the number of the stimulus of each trial, and the shape of the targets."""
+    """Lay data out trial by trial.
+
+    Parameters
+    ----------
+    data : array_like of shape (n_stimuli, n_repeats, n_targets, ...) or (n_trials, n_targets, ...)
+        Single trials.
+    stimulus : array_like of shape (n_trials,), optional
+        Stimulus of each trial; data are then trial by trial.
+
+    Returns
+    -------
+    tuple
+        Data of shape (n_trials, n_targets), number of the stimulus of each trial, shape of the targets.
+
+    Raises
+    ------
+    DataError
+        If these are not real numbers or shapes do not fit.
+    """
     values = np.asarray(data)
     if values.dtype.kind not in "fiub":
         raise DataError(f"repeats must be real numbers, got dtype {values.dtype}")

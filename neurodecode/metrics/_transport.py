@@ -20,7 +20,29 @@ _TINY = 1e-300
 
 
 def transport(cost: Floats, mass: float, solver: str, blur: float) -> Floats:
-    """Plan of shape (p, q), rows at most 1 / p, columns at most 1 / q, `mass` in all."""
+    """Find the plan that moves a mass between units at the lowest cost.
+
+    Parameters
+    ----------
+    cost : NDArray[np.float64]
+        Shape (p, q): cost of a unit of mass.
+    mass : float
+        Mass to move, above 0 to 1.
+    solver : str
+        ``exact`` or ``sinkhorn``.
+    blur : float
+        Weight of the entropy, for ``sinkhorn``.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        Shape (p, q): rows sum to at most 1 / p, columns to at most 1 / q, all to `mass`.
+
+    Raises
+    ------
+    DataError
+        If the solver fails.
+    """
     p, q = cost.shape
     if solver == "exact" and mass == 1.0 and p == q:
         return _assignment(cost)
