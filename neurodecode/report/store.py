@@ -20,14 +20,20 @@ from neurodecode.report.contents import RunContents
 
 FOLDER, MARKER = "report_data", "contents.json"
 _FORMAT = "neurodecode report 1"
-_RESULT_TYPES = (
-    "DecodingResult",
-    "TimeResolvedResult",
-    "GeneralizationResult",
-    "SearchlightResult",
-    "RoiResult",
-    "ReconstructionResult",
-)
+_RESULT_TYPES = {  # name of the type -> module that defines it
+    "DecodingResult": "neurodecode.decode.result",
+    "TimeResolvedResult": "neurodecode.decode.result",
+    "GeneralizationResult": "neurodecode.decode.result",
+    "SearchlightResult": "neurodecode.decode.result",
+    "RoiResult": "neurodecode.decode.result",
+    "ReconstructionResult": "neurodecode.decode.result",
+    "ComparisonResult": "neurodecode.compare.result",
+    "LayerResult": "neurodecode.compare.layers",
+    "LeakageResult": "neurodecode.compare.leakage",
+    "VariancePartition": "neurodecode.compare.partition_result",
+    "RdmComparison": "neurodecode.compare.rdm_result",
+    "SignFlipResult": "neurodecode.compare.group",
+}
 _REMEDY = "Run the pipeline again to write it anew"
 
 
@@ -145,7 +151,7 @@ class _Writer:
             members = {f.name: self.encode(getattr(value, f.name), f"{where}.{f.name}") for f in fields(value)}
             return {"$result": type(value).__name__, "members": members}
         raise DataError(
-            f"{where} of a report is a {type(value).__name__}, expected plain data, a table or one of {_RESULT_TYPES}"
+            f"{where} of a report is a {type(value).__name__}, expected plain data, a table or one of {list(_RESULT_TYPES)}"
         )
 
     def _next(self, suffix: str) -> str:
@@ -193,7 +199,7 @@ def _read_file(value: dict[str, Any], root: Path) -> Any:
 
 
 def _result_type(name: str) -> Any:
-    """The result class of that name; only those of the list are looked up."""
+    """The result class of that name; only those of the table are looked up."""
     if name not in _RESULT_TYPES:
-        raise DataError(f"result of unknown type {name!r}, expected one of {_RESULT_TYPES}")
-    return getattr(importlib.import_module("neurodecode.decode.result"), name)
+        raise DataError(f"result of unknown type {name!r}, expected one of {list(_RESULT_TYPES)}")
+    return getattr(importlib.import_module(_RESULT_TYPES[name]), name)
