@@ -33,7 +33,7 @@ class Assembly:
         How surprising a score is.
     ceiling : str, array_like per target or None
         As in `neurodecode.compare.encode`.
-    keep_predictions, keep_weights : bool
+    keep_predictions : bool
         Whether the result holds them.
     n_spaces : int, optional
         Feature spaces of the model, by default all there are.
@@ -46,11 +46,10 @@ class Assembly:
         inference: Inference,
         ceiling: Any = "auto",
         keep_predictions: bool = False,
-        keep_weights: bool = False,
         n_spaces: int | None = None,
     ) -> None:
         self.problem, self.settings, self.inference = problem, settings, inference
-        self.keep_predictions, self.keep_weights = keep_predictions, keep_weights
+        self.keep_predictions = keep_predictions
         self.model = "banded" if settings.is_banded(n_spaces or len(problem.designs)) else "ridge"
         self.ceiling = plan_ceiling(ceiling, problem)
         self.scheme = scheme(problem, inference) if inference.n_permutations else None
@@ -82,7 +81,8 @@ class Assembly:
         if self.scheme is not None:
             parts |= self._tested(y, full.predicted)
         parts |= {"predictions": self._in_units(full)} if self.keep_predictions else {}
-        parts |= {"weights": full.weights} if self.keep_weights else {}
+        if full.weights is not None:
+            parts["weights"] = full.weights
         for name, values in parts.items():
             self._parts.setdefault(name, []).append(values)
 

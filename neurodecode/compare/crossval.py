@@ -16,7 +16,7 @@ from neurodecode.data.validate import check_positive
 
 _Floats = NDArray[np.float64]
 _Matrix = NDArray[np.float32]
-_BATCH_BYTES = 2**28  # responses, predictions and weights of a batch each stay below this
+_BATCH_BYTES = 2**26  # of the responses of a batch; of its copies four or five are held at once
 
 
 class BatchScores(NamedTuple):
@@ -38,8 +38,8 @@ class BatchScores(NamedTuple):
     """Mean of the training responses per fold and target."""
     scale: _Floats
     """Standard deviation of the training responses per fold and target."""
-    weights: _Matrix
-    """Mean over folds, shape (n_features, n_targets)."""
+    weights: _Matrix | None
+    """Mean over folds, shape (n_features, n_targets), where asked for."""
     product: _Floats | None
     """Product measure, mean over folds, shape (n_spaces, n_targets)."""
     gamma: _Floats | None
@@ -73,7 +73,8 @@ def batches(
     settings : ModelSettings
         How penalties are found.
     target_batch : int or None
-        Targets at a time; by default as many as keep a batch of responses below 256 MB.
+        Targets at a time; by default as many as keep a batch of responses below 64 MB, and more where fits are so large that the
+        factorisation of the features, which is repeated for each batch, would cost more than the responses.
 
     Yields
     ------
@@ -85,7 +86,7 @@ def batches(
     if target_batch is not None:
         check_positive("target_batch", target_batch)
     widest = max(sum(design.shape[1] for design in designs) for designs in models.values())
-    size = target_batch or max(64, _BATCH_BYTES // (4 * len(models) * max(targets.n_rows, widest)))
+    size = target_batch or max(64, _BATCH_BYTES // (4 * len(models) * targets.n_rows), 2 * min(targets.n_rows, widest))
     starts = range(0, targets.n_targets, size)
     with tqdm(total=len(starts) * len(models) * len(outer.splits), desc="encode", unit="fold", disable=None, leave=False) as bar:
         for start in starts:
@@ -125,6 +126,7 @@ def collect(fits: Sequence[FoldFit], shape: tuple[int, ...], outer: Outer) -> Ba
         scores.append(held_out_scores(fit.true, fit.predicted))
         baselines.append(held_out_scores(fit.true, np.zeros_like(fit.true)).R2)
     products = [fit.product for fit in fits if fit.product is not None]
+    weights = [fit.weights for fit in fits if fit.weights is not None]
     gammas = [fit.gamma for fit in fits if fit.gamma is not None]
     return BatchScores(
         np.stack([s.r for s in scores]),
@@ -135,7 +137,7 @@ def collect(fits: Sequence[FoldFit], shape: tuple[int, ...], outer: Outer) -> Ba
         predicted,
         np.stack([fit.standard.mean for fit in fits]),
         np.stack([fit.standard.scale for fit in fits]),
-        np.asarray(sum(fit.weights for fit in fits) / np.float32(len(fits))),
+        np.mean(weights, axis=0) if weights else None,
         np.mean(products, axis=0) if products else None,
         np.mean(gammas, axis=0) if gammas else None,
     )

@@ -102,7 +102,8 @@ def encode(
     device : str, optional
         Device of torch.
     target_batch : int, optional
-        Targets at a time; by default as many as fit into 256 MB. A memory-mapped `brain` is never read whole.
+        Targets at a time; by default as many as fit into 64 MB (some five copies of that are held). A memory-mapped `brain` is
+        never read whole.
     keep_predictions, keep_weights : bool
         Whether the result holds held-out predictions, and weights.
     random_state : int
@@ -126,11 +127,11 @@ def encode(
         If `cv` puts neighbours in time on both sides.
     """
     inference = Inference(n_permutations, permutation, correction, random_state).check(repeats)
-    settings = ModelSettings(model, alphas, inner_cv, backend, device, n_iter, random_state).check()
+    settings = ModelSettings(model, alphas, inner_cv, backend, device, n_iter, random_state, keep_weights).check()
     problem = prepare(
         features, brain, nuisance=nuisance, delays_s=delays_s, groups=groups, TR=TR, cv=cv, gap=gap, repeats=repeats
     )
-    assembly = Assembly(problem, settings, inference, ceiling, keep_predictions, keep_weights)
+    assembly = Assembly(problem, settings, inference, ceiling, keep_predictions)
     for batch in batches(_models(problem), problem.aligned.targets, problem.outer, settings, target_batch):
         assembly.add(batch.columns, batch.y, batch.models["full"], batch.models.get("nuisance"))
     return assembly.result()

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from neurodecode.compare.fold_scores import column_slabs
 from neurodecode.data.splits import Split
 from neurodecode.data.validate import check_option
 
@@ -32,6 +33,8 @@ class ModelSettings(NamedTuple):
     """Draws of the weights of spaces, for a banded model."""
     random_state: int = 0
     """Seed of those draws."""
+    keep_weights: bool = False
+    """Whether weights are wanted."""
 
     def check(self) -> ModelSettings:
         """This, or an error that says which setting is unknown."""
@@ -54,7 +57,9 @@ class Standard(NamedTuple):
 
     def apply(self, values: _Matrix) -> _Matrix:
         """Columns of training mean 0 and variance 1."""
-        return ((values - self.mean.astype(np.float32)) / self.scale.astype(np.float32)).astype(np.float32, copy=False)
+        scaled = values - self.mean.astype(np.float32)
+        scaled /= self.scale.astype(np.float32)
+        return scaled
 
 
 class FoldFit(NamedTuple):
@@ -70,8 +75,8 @@ class FoldFit(NamedTuple):
     """Penalty per target."""
     inner: _Floats
     """R2 on the inner folds at that penalty."""
-    weights: _Matrix
-    """Weights of the standardised features on the standardised responses, shape (n_features, n_targets)."""
+    weights: _Matrix | None
+    """Weights of the standardised features on the standardised responses, shape (n_features, n_targets), where asked for."""
     product: _Floats | None
     """Product measure of each space, shape (n_spaces, n_targets); None for a plain ridge."""
     gamma: _Floats | None
@@ -91,11 +96,16 @@ def standard(values: _Matrix) -> Standard:
     Standard
         A column without any value has mean 0; one that does not vary has scale 1.
     """
-    known = np.isfinite(values)
-    count = np.maximum(known.sum(axis=0), 1)
-    filled = np.where(known, values, 0)
-    mean = filled.sum(axis=0, dtype=np.float64) / count
-    variance = np.square(np.where(known, filled - mean, 0)).sum(axis=0) / count
+    mean, variance = np.empty(values.shape[1]), np.empty(values.shape[1])
+    for columns in column_slabs(*values.shape):
+        part = np.asarray(values[:, columns], np.float64)
+        known = np.isfinite(part)
+        count = np.maximum(known.sum(axis=0), 1)
+        part[~known] = 0.0
+        mean[columns] = part.sum(axis=0) / count
+        part -= mean[columns]
+        part[~known] = 0.0
+        variance[columns] = np.einsum("ij,ij->j", part, part) / count
     varies = variance > 1e-12 * mean**2
     return Standard(mean, np.where(varies, np.sqrt(np.where(varies, variance, 1.0)), 1.0))
 
@@ -129,8 +139,9 @@ def fit_fold(
     train, test = (
         [scale.apply(design[rows]) for scale, design in zip(scales, designs, strict=True)] for rows in (split.train, split.test)
     )
-    of_y = standard(y[split.train])
-    target = of_y.apply(y[split.train])
+    target = y[split.train]
+    of_y = standard(target)
+    target = of_y.apply(target)
     inner_groups = None if groups is None else groups[split.train]
     banded = settings.is_banded(len(designs))
     model = _model(banded, gap, settings)
@@ -143,7 +154,7 @@ def fit_fold(
         of_y,
         np.asarray(model.alpha_, np.float64),
         np.asarray(model.cv_scores_, np.float64).reshape(-1, y.shape[1]).max(axis=0),
-        np.asarray(model.coef_, np.float32),
+        np.asarray(model.coef_, np.float32) if settings.keep_weights else None,
         np.asarray(model.score_bands(test, true), np.float64) if banded else None,
         np.asarray(model.gamma_, np.float64) if banded else None,
     )

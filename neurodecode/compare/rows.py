@@ -54,7 +54,8 @@ class Targets(NamedTuple):
         array of shape (n_rows, n_columns)
             NaN where no sample of a row has a value.
         """
-        values = np.asarray(self.data[:, columns])[self.order]
+        values = np.asarray(self.data[:, columns])
+        values = values if np.array_equal(self.order, np.arange(len(values))) else values[self.order]
         if len(self.starts) == len(self.order):
             return values
         known = np.isfinite(values)

@@ -169,11 +169,12 @@ def permuted(y: _Matrix, predicted: _Matrix, how: Scheme) -> Tested:
     Tested
         Per target; p is ``(b + 1) / (n + 1)``, b of n permutations reaching the score.
     """
-    true, guess = (unit_norm(values[how.rows], how.fold).astype(np.float64) for values in (y, predicted))
-    score = np.sum(true * guess, axis=0)
-    p, null_max = np.empty(score.shape), np.full(how.plan.take.shape[0], -np.inf)
-    for batch in target_batches(how.plan, *true.shape):
-        null = how.spread * (how.plan.take @ how.plan.terms(true[:, batch], guess[:, batch]))
+    score, p = np.empty(y.shape[1]), np.empty(y.shape[1])
+    null_max = np.full(how.plan.take.shape[0], -np.inf)
+    for batch in target_batches(how.plan, len(how.rows), y.shape[1]):
+        true, guess = (unit_norm(values[how.rows, batch], how.fold).astype(np.float64) for values in (y, predicted))
+        score[batch] = np.sum(true * guess, axis=0)
+        null = how.spread * (how.plan.take @ how.plan.terms(true, guess))
         p[batch] = (np.sum(null >= score[batch] - _TIE, axis=0) + 1.0) / (len(null) + 1.0)
         null_max = np.fmax(null_max, null.max(axis=1))
     return Tested(score, p, null_max)
