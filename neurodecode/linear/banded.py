@@ -62,7 +62,8 @@ class BandedRidgeCV(Parameters):
     search : str
         ``"grid"`` tries every penalty with each draw, ``"coarse"`` only those beside the best of the target so far.
     patience : int, optional
-        Leave a target alone once its best weights have stood for so many candidates; by default never.
+        Leave a target alone once its best weights have stood for so many candidates, which costs some thousandths of R2; by
+        default never.
     keep_surface : bool
         Keep the score of every candidate and penalty as `surface_`.
     store : str
