@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from himalaya.ridge import RidgeCV as HimalayaRidgeCV
+from himalaya.scoring import r2_score
 from threadpoolctl import threadpool_limits
 
 from neurodecode.compare import encode
@@ -51,7 +52,7 @@ def peer(data: Problem) -> np.ndarray:
         mean, scale = design[train].mean(axis=0), design[train].std(axis=0)
         target = (y[train] - y[train].mean(axis=0)) / y[train].std(axis=0)
         inner = [(s.train, s.test) for s in resolve_folds(len(train), runs[train])]
-        model = HimalayaRidgeCV(alphas=ALPHAS, cv=inner, fit_intercept=True)
+        model = HimalayaRidgeCV(alphas=ALPHAS, cv=inner, fit_intercept=True, solver_params={"score_func": r2_score})
         predicted = model.fit((design[train] - mean) / scale, target).predict((design[test] - mean) / scale)
         scores.append(pearson_r(y[test], predicted))
     return np.mean(scores, axis=0)

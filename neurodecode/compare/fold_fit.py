@@ -37,13 +37,35 @@ class ModelSettings(NamedTuple):
     """Whether weights are wanted."""
 
     def check(self) -> ModelSettings:
-        """This, or an error that says which setting is unknown."""
+        """Refuse settings that are unknown.
+
+        Returns
+        -------
+        ModelSettings
+            This.
+
+        Raises
+        ------
+        DataError
+            Naming the setting.
+        """
         check_option("model", self.model, ("auto", "ridge", "banded"))
         check_option("backend", self.backend, ("numpy", "torch"))
         return self
 
     def is_banded(self, n_spaces: int) -> bool:
-        """Whether a model of so many spaces has a penalty for each."""
+        """Whether a model has a penalty for each of its spaces.
+
+        Parameters
+        ----------
+        n_spaces : int
+            How many it has.
+
+        Returns
+        -------
+        bool
+            False for a plain ridge.
+        """
         return self.model == "banded" or (self.model == "auto" and n_spaces > 1)
 
 
@@ -56,7 +78,18 @@ class Standard(NamedTuple):
     """Per column; 1 where nothing varies."""
 
     def apply(self, values: _Matrix) -> _Matrix:
-        """Columns of training mean 0 and variance 1."""
+        """Put other rows on the same scale.
+
+        Parameters
+        ----------
+        values : array of shape (n_rows, n_columns)
+            Rows; NaN stays.
+
+        Returns
+        -------
+        array of shape (n_rows, n_columns)
+            Columns whose training rows have mean 0 and variance 1.
+        """
         scaled = values - self.mean.astype(np.float32)
         scaled /= self.scale.astype(np.float32)
         return scaled
@@ -168,10 +201,11 @@ def _without_empty(target: _Matrix) -> _Matrix:
 
 def _model(banded: bool, gap: int, settings: ModelSettings) -> Any:
     shared: dict[str, Any] = {"alphas": settings.alphas, "cv": settings.inner_cv, "gap": gap}
+    shared |= {"backend": settings.backend, "device": settings.device}
     if banded:
         from neurodecode.linear.banded import BandedRidgeCV
 
         return BandedRidgeCV(n_iter=settings.n_iter, random_state=settings.random_state, **shared)
     from neurodecode.linear.ridge import RidgeCV
 
-    return RidgeCV(backend=settings.backend, device=settings.device, **shared)
+    return RidgeCV(**shared)

@@ -139,8 +139,20 @@ def encode_layers(
         Column of the units of `features` that names the layer.
     nuisance : Responses, array_like, or a list or mapping of those, optional
         Stands beside every layer; alone it is the baseline.
-    delays_s, ceiling, n_permutations, permutation, correction, target_batch, random_state
-        As in `encode`. P values are those of the chosen layers.
+    delays_s : (float, float) or None
+        First and last delay in s.
+    ceiling : str, array_like per target or None
+        Noise ceiling.
+    n_permutations : int
+        Permutations behind the p values of the chosen layers; 0 for none.
+    permutation : {"circular", "block"}
+        What is permuted.
+    correction : {"bh", "by", "max"}
+        Correction over targets.
+    target_batch : int, optional
+        Targets at a time.
+    random_state : int
+        Seed.
     **options
         ``groups, TR, repeats, model, n_iter, alphas, cv, inner_cv, gap, backend`` and ``device`` of `encode`.
 

@@ -56,8 +56,22 @@ def prepare(
 
     Parameters
     ----------
-    features, brain, nuisance, delays_s, groups, TR, cv, gap, repeats
-        As in `neurodecode.compare.encode`.
+    features, brain : Responses or array_like
+        As in `neurodecode.compare.encode`, like all the others; `features` may be several spaces.
+    nuisance : Responses or array_like, optional
+        Features to control for.
+    delays_s : (float, float) or None
+        First and last delay in s.
+    groups : str or array_like, optional
+        What is held out whole.
+    TR : float, optional
+        Time between rows in s.
+    cv : int, splitter or iterable, optional
+        Outer folds.
+    gap : int, optional
+        Rows left out beside a block.
+    repeats : {"average", "keep"}
+        What becomes of several presentations of a stimulus.
 
     Returns
     -------

@@ -36,7 +36,23 @@ class Inference(NamedTuple):
     """Seed."""
 
     def check(self, repeats: str) -> Inference:
-        """This, or an error that says which setting cannot be."""
+        """Refuse settings that cannot be.
+
+        Parameters
+        ----------
+        repeats : str
+            What became of several presentations of a stimulus.
+
+        Returns
+        -------
+        Inference
+            This.
+
+        Raises
+        ------
+        DataError
+            Naming the setting.
+        """
         check_option("permutation", self.permutation, ("circular", "block"))
         check_option("correction", self.correction, CORRECTIONS)
         n = as_number(self.n_permutations)

@@ -77,6 +77,44 @@ def test_a_memory_map_is_scored_like_an_array(tmp_path: Path) -> None:
     np.testing.assert_array_equal(encode(x, mapped, TR=2.0, target_batch=2).score, encode(x, y, TR=2.0, target_batch=2).score)
 
 
+class Spied:
+    """A float32 matrix that remembers how many columns at a time were read of it."""
+
+    dtype, ndim = np.dtype(np.float32), 2
+
+    def __init__(self, data: np.ndarray) -> None:
+        self.data, self.shape, self.size, self.widest = data, data.shape, data.size, 0
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def reshape(self, *shape: int) -> Spied:
+        return self
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        part = self.data[index]
+        self.widest = max(self.widest, part.shape[1])
+        return part
+
+
+def test_no_more_than_a_batch_of_targets_is_read() -> None:
+    x, y = linear(k=20)
+    spied = Spied(y)
+    found = encode(x, spied, TR=2.0, groups=RUNS, target_batch=6)
+    assert spied.widest == 6
+    np.testing.assert_allclose(found.score, encode(x, y, TR=2.0, groups=RUNS).score, atol=1e-6)
+
+
+@pytest.mark.parametrize("model", ["ridge", "banded"])
+def test_torch_gives_the_same_scores(model: str) -> None:
+    pytest.importorskip("torch")
+    x, y = linear()
+    options: dict[str, Any] = {"TR": 2.0, "groups": RUNS, "delays_s": None, "model": model, "n_iter": 2}
+    with_torch = encode([x, x[:, :2]], y, backend="torch", **options)
+    np.testing.assert_allclose(with_torch.score, encode([x, x[:, :2]], y, **options).score, atol=1e-4)
+    assert with_torch.settings["backend"] == "torch"
+
+
 def test_same_seed_same_result() -> None:
     x, y = linear(noise=5.0)
     first, second, other = (encode(x, y, TR=2.0, groups=RUNS, n_permutations=50, random_state=s).p for s in (0, 0, 1))
