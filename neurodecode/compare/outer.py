@@ -143,28 +143,12 @@ def _given_groups(aligned: Aligned, brain: Responses, groups: Any) -> tuple[_Cod
     of_samples = labels[targets.order]
     of_rows = np.repeat(labels[aligned.first], targets.n_presentations)
     mixed = np.flatnonzero(of_samples != of_rows)
-    if mixed.size and rows_are_stimuli(aligned):
+    if mixed.size:
         raise SplitLeakError(
             f"{mixed.size} presentations were averaged over several values of {column!r}, which cannot be held out then: pass "
             "repeats='keep', or hold out by stimulus (groups=None)"
         )
     return labels[aligned.first], f"values of {column!r}" if isinstance(groups, str) else "groups"
-
-
-def rows_are_stimuli(aligned: Aligned) -> bool:
-    """Whether rows were joined by stimulus.
-
-    Parameters
-    ----------
-    aligned : Aligned
-        Rows.
-
-    Returns
-    -------
-    bool
-        False for scans and positions.
-    """
-    return aligned.stimuli is not None
 
 
 def _default_gap(brain: Responses, rows: Rows, lag: int) -> int:
@@ -206,7 +190,7 @@ def _check_own(splits: list[Split], aligned: Aligned, rows: Rows) -> list[str]:
         f"{100 * beside:.0f} % of the test rows of a fold of your own have a training row right beside them in the same run: "
         "neighbours in time are alike whatever the features say, and the score is too high. Leave cv to its default"
     )
-    warnings.warn(text, LeakWarning, stacklevel=4)
+    warnings.warn(text, LeakWarning, stacklevel=5)
     return [text]
 
 

@@ -395,8 +395,9 @@ def test_each_stimulus_once_is_held_out_by_run_block_or_stimulus() -> None:
 
 def test_shuffled_folds_of_a_series_warn() -> None:
     x, y = linear()
-    with pytest.warns(LeakWarning, match="training row right beside them"):
+    with pytest.warns(LeakWarning, match="training row right beside them") as warned:
         found = encode(x, y, TR=2.0, cv=KFold(5, shuffle=True, random_state=0))
+    assert warned[0].filename == __file__, "it points at the line of the user"
     assert any("right beside" in note for note in found.notes)
     assert "user's own" in found.split
     with warnings.catch_warnings():
