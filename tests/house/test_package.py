@@ -20,7 +20,7 @@ from packaging.version import Version
 import neurodecode
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-EXTRAS = ["fmri", "meeg", "calcium", "decode", "bayes", "cluster", "docs", "demo", "test", "all"]
+EXTRAS = ["fmri", "meeg", "calcium", "decode", "bayes", "cluster", "compare", "docs", "demo", "test", "all"]
 TEST_COMMAND = "pytest -n 2"
 
 
