@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from neurodecode.data.hashing import jsonable
-from neurodecode.pipeline.config import Config, IEEGQuality
+from neurodecode.pipeline.config import Config, IEEGQuality, ModelToBrain
 from neurodecode.pipeline.execute import ItemStatus
+from neurodecode.pipeline.findings import COMPARISONS, GROUP, finding, finding_sentence, group_finding, group_results
 from neurodecode.pipeline.plan import Unit, subject_items
 from neurodecode.pipeline.step import read_provenance
 from neurodecode.pipeline.versions import versions
@@ -44,13 +45,16 @@ def collect(config: Config, data: Path, out: Path, units: Sequence[Unit], status
     items = [item for item in subject_items(config, units, out, jobs=1) if item.name not in failed]
     subjects = {item.name.split()[0]: load_contents(item.output) for item in items}
     parts = list(subjects.values())
+    results, more = (
+        _results(config, subjects, [Path(item.output) for item in items]) if subjects else (_run_results(units, runs), [])
+    )
     return RunContents(
         title=config.title,
         pipeline=config.pipeline,
         description=config.description,
         dataset=_data_set(data),
         configuration=config.model_dump(mode="json"),
-        results=_results(subjects) if subjects else _run_results(units, runs),
+        results=results,
         quality=_join_tables(runs),
         recordings_summary=[run.recordings_summary[0] for run in runs],
         spectra=_mean_spectra(runs),
@@ -62,20 +66,24 @@ def collect(config: Config, data: Path, out: Path, units: Sequence[Unit], status
         erp=parts[0].erp if parts else None,
         units=parts[0].units if parts else None,
         space=parts[0].space if parts else None,
-        notes=_notes(statuses, [*parts, *runs]),
+        notes=[*_notes(statuses, [*parts, *runs]), *more],
         entities=_common_entities(units),
     )
 
 
-def _results(subjects: dict[str, Any]) -> dict[str, Any]:
-    """The results of the only subject, or of the group first and then of each subject."""
+def _results(config: Config, subjects: dict[str, Any], folders: list[Path]) -> tuple[dict[str, Any], list[str]]:
+    """The results of the only subject, or of the group first and then of each subject; and what could not be joined."""
     from neurodecode.decode import combine_subjects
 
     if len(subjects) == 1:
-        return dict(next(iter(subjects.values())).results)
-    group = {"decoding": combine_subjects({name: part.results["decoding"] for name, part in subjects.items()})}
+        return dict(next(iter(subjects.values())).results), []
+    group: dict[str, Any]
+    if isinstance(config, ModelToBrain):
+        group, notes = group_results(subjects, folders, config)
+    else:
+        group, notes = {"decoding": combine_subjects({name: part.results["decoding"] for name, part in subjects.items()})}, []
     single = {f"{result} {name}": value for name, part in subjects.items() for result, value in part.results.items()}
-    return {**group, **single}
+    return {**group, **single}, notes
 
 
 def _run_results(units: Sequence[Unit], runs: Sequence[Any]) -> dict[str, Any]:
@@ -108,13 +116,15 @@ def _notes(statuses: Sequence[ItemStatus], parts: Sequence[Any]) -> list[str]:
 def _common_entities(units: Sequence[Unit]) -> dict[str, str]:
     """Subject, session, task and run as far as all units share them."""
     names = {"sub": "subject", "ses": "session", "task": "task", "run": "run"}
-    values = {key: {unit.files[0].entities.get(key) for unit in units} for key in names}
+    values = {key: {file.entities.get(key) for unit in units for file in unit.files[:1]} for key in names}
     shared = {names[key]: next(iter(found)) for key, found in values.items() if len(found) == 1}
     return {name: label for name, label in shared.items() if label is not None}
 
 
 def _data_set(root: Path) -> dict[str, Any]:
     path = root / "dataset_description.json"
+    if not path.is_file():  # a folder with one file that a pipeline names
+        return {"name": root.resolve().name}
     description = json.loads(path.read_text(encoding="utf-8"))
     known = {"name": "Name", "licence": "License", "citation": "HowToAcknowledge", "doi": "DatasetDOI", "authors": "Authors"}
     return {ours: description[theirs] for ours, theirs in known.items() if description.get(theirs)}
@@ -147,13 +157,33 @@ def results_table(config: Config, contents: Any, statuses: Sequence[ItemStatus])
     }
     if isinstance(config, IEEGQuality):
         return {**common, "contacts": {name: jsonable(table.to_dict("records")) for name, table in contents.results.items()}}
-    main = contents.results["decoding"].to_dict()
-    others = {name: _summary(result) for name, result in contents.results.items() if name != "decoding"}
+    first = next(iter(contents.results))
+    main = _main(contents.results)
+    others = {name: _summary(result) for name, result in contents.results.items() if name != first}
     return {**main, **common, "notes": list(dict.fromkeys([*main["notes"], *contents.notes])), "other_results": others}
+
+
+def _main(results: dict[str, Any]) -> dict[str, Any]:
+    """The figures of the main result: the first one, or what it and the others say over subjects."""
+    first = next(iter(results.values()))
+    if GROUP in results:
+        kinds = ("layers ", "encoding ")
+        single = [finding(result) for name, result in results.items() if name.startswith(kinds)]
+        return {**group_finding(first, single), "table": jsonable(first.to_dict("records"))}
+    if type(first).__name__ in COMPARISONS:
+        return finding(first)
+    decoded: dict[str, Any] = first.to_dict()
+    return decoded
 
 
 def _summary(result: Any) -> Any:
     """A result without its large arrays."""
+    if type(result).__name__ in COMPARISONS:
+        return finding(result)
+    if isinstance(result, pd.DataFrame):
+        return jsonable({"table": result.to_dict("records")})
+    if not hasattr(result, "metric") and not hasattr(result, "to_dict"):
+        return jsonable({"table": result.to_dataframe().to_dict("records"), "split": result.split})
     if hasattr(result, "to_dict"):
         return result.to_dict()
     table = result.to_dataframe()
@@ -173,6 +203,8 @@ def sentence(results: dict[str, Any]) -> str:
     str
         Without line breaks.
     """
+    if "of" in results:
+        return finding_sentence(results)
     if "score" not in results:
         name, rows = next(iter(results["contacts"].items()))
         top = ", ".join(f"{row['channel']} x {row['ratio']:.3g}" for row in rows[:3])

@@ -195,5 +195,117 @@ class IEEGQuality(Settings):
     onset: Onset = Onset()
 
 
-Config = FMRIDecoding | MEEGDecoding | IEEGQuality
-MODELS: dict[str, type[Any]] = {"fmri_decoding": FMRIDecoding, "meeg_decoding": MEEGDecoding, "ieeg_quality": IEEGQuality}
+class Network(Settings):
+    """A network whose layers are compared; it is read from this machine, never downloaded."""
+
+    source: str = Field(description="folder of a model, or the id of one in the hub's cache")
+    revision: str | None = None
+    layers: Literal["all"] | list[int] = "all"
+    pooling: str | None = Field(None, description="by default that of features.embed_images, embed_text and so on")
+
+
+class StimulusColumns(Settings):
+    """Which columns of the events name what was shown, heard or read."""
+
+    id: str = Field("stim_file", description="column with the name of the stimulus")
+    file: str = Field("stim_file", description="column with its file below stimuli/")
+    kind: Literal["image", "audio", "video", "text"] | None = Field(None, description="leave files of other kinds out")
+
+
+class Encode(Settings):
+    """Encoding, and how it is tested."""
+
+    low_level: bool = Field(True, description="low-level features beside every layer; alone they are the baseline")
+    groups: str | None = Field(None, description="column whose values are held out whole; by default stimuli or runs")
+    n_permutations: int = Field(199, ge=0)
+    correction: Literal["bh", "by", "max"] = "bh"
+
+
+class Rsa(Settings):
+    """Comparison of RDMs."""
+
+    measure: Literal["spearman", "pearson", "cosine", "rho_a", "tau_a", "whitened_cosine"] = "spearman"
+    over: Literal["both", "stimuli", "subjects"] | None = Field(None, description="what is resampled, by default all there is")
+    n_bootstrap: int = Field(1000, ge=2)
+    correction: Literal["bh", "by"] = "bh"
+
+
+class BrainRsa(Rsa):
+    """RDMs of a brain, and their comparison."""
+
+    distance: Literal["correlation", "euclidean", "crossnobis"] = "correlation"
+
+
+class ModelToBrain(Settings):
+    """Layers of a network against BOLD responses to the stimuli of a data set."""
+
+    pipeline: Literal["model_to_brain"]
+    title: str = "A model against a brain"
+    description: str = ""
+    compute: Compute = Compute()
+    input: BOLDInput = BOLDInput()
+    mask: Mask | None = Mask()
+    clean: Clean = Clean()
+    responses: FMRIResponses = FMRIResponses()
+    stimuli: StimulusColumns = StimulusColumns()
+    model: Network | None = Field(None, description="without one, low-level features alone are compared")
+    encode: Encode = Encode()
+    region: str = Field("region", description="column of the units; without it all units are one region")
+    rsa: BrainRsa | None = BrainRsa()
+    cka: bool = True
+    leakage: bool = True
+
+
+class FileInput(Settings):
+    """The one file of the data folder that is read."""
+
+    file: str
+
+
+class ModelToRdms(Settings):
+    """Model RDMs and networks against measured RDMs that one .npz file holds, with the images they are of."""
+
+    pipeline: Literal["model_to_rdms"]
+    title: str = "Models against measured RDMs"
+    description: str = ""
+    compute: Compute = Compute()
+    input: FileInput
+    measured: dict[str, str] = Field(min_length=1, description="name -> array of shape (..., n, n); the first is the main one")
+    images: str | None = Field(None, description="array of shape (n, height, width, 3)")
+    model_rdms: str | None = Field(None, description="array of shape (n_models, n, n)")
+    model_names: str | None = Field(None, description="array of the names of these")
+    leave_out: list[str] = Field(default_factory=list, description="names of model_rdms that are no models")
+    model: Network | None = None
+    rsa: Rsa = Rsa()
+
+
+class EpochsFile(FileInput):
+    """A file of epochs, and what its metadata say about the words."""
+
+    word: str = Field("word", description="column with the word of each epoch")
+    predictors: list[str] = Field(default_factory=list, description="numeric columns that are compared as they are")
+
+
+class ModelToEpochs(Settings):
+    """Features of words against M/EEG epochs, at each channel and time."""
+
+    pipeline: Literal["model_to_epochs"]
+    title: str = "Words against epochs"
+    description: str = ""
+    compute: Compute = Compute()
+    input: EpochsFile
+    frequencies: str | None = Field(None, description="language of the word frequencies, e.g. nl; needs wordfreq")
+    model: Network | None = None
+    encode: Encode = Encode(correction="max")
+
+
+Comparing = ModelToBrain | ModelToRdms | ModelToEpochs
+Config = FMRIDecoding | MEEGDecoding | IEEGQuality | Comparing
+MODELS: dict[str, type[Any]] = {
+    "fmri_decoding": FMRIDecoding,
+    "meeg_decoding": MEEGDecoding,
+    "ieeg_quality": IEEGQuality,
+    "model_to_brain": ModelToBrain,
+    "model_to_rdms": ModelToRdms,
+    "model_to_epochs": ModelToEpochs,
+}

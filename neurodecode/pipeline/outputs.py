@@ -16,6 +16,7 @@ from neurodecode.pipeline.step import PROVENANCE, read_provenance, write_provena
 
 _DESCRIPTION = ("dataset_description.json", ".bidsignore")
 _TOP_FILES = (*_DESCRIPTION, "config.json", "results.json", "scores.tsv", "methods.md", "references.bib", "report.html")
+_COMPARED = ("*_desc-compared*/", "*_desc-prepared/", "features/")
 _TOP_FOLDERS = ("figures", "maps", "report_data")
 
 
@@ -32,7 +33,16 @@ def describe_output(config: Config, data: Path, out: Path) -> None:
         "SourceDatasets": [{"URL": f"bids:raw:{data.resolve().name}"}],
     }
     write_text(path, json.dumps(description, indent=1) + "\n")
-    ignored = ("*_desc-prepared_*/", "*_desc-decoded_*/", "report*", "results.json", "scores.tsv", "figures/", "maps/")
+    ignored = (
+        "*_desc-prepared_*/",
+        "*_desc-decoded_*/",
+        *_COMPARED,
+        "report*",
+        "results.json",
+        "scores.tsv",
+        "figures/",
+        "maps/",
+    )
     write_text(out / ".bidsignore", "\n".join([*ignored, "methods.md", "*.bib", PROVENANCE, "config.json"]) + "\n")
 
 

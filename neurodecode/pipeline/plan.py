@@ -16,13 +16,20 @@ from neurodecode.io.bids_names import BidsFile, wanted
 from neurodecode.io.bids_search import MARKER, absolute, bids_files, find_recordings
 from neurodecode.io.bids_tables import applicable, confounds_path, events_path, read_events
 from neurodecode.io.stimuli import stimulus_path
-from neurodecode.pipeline.config import Config, FMRIDecoding, IEEGQuality, MEEGDecoding
+from neurodecode.pipeline.config import Config, FMRIDecoding, IEEGQuality, MEEGDecoding, ModelToBrain, ModelToEpochs, ModelToRdms
 from neurodecode.pipeline.decode import DECODE
 from neurodecode.pipeline.look import LOOK
+from neurodecode.pipeline.plan_compare import checked_file, compare_items, file_items
 from neurodecode.pipeline.prepare import PREPARE_BOLD, PREPARE_MEEG
 from neurodecode.pipeline.step import Item, Step
 
-_DATATYPES = {"fmri_decoding": ("func",), "meeg_decoding": ("eeg", "meg"), "ieeg_quality": ("ieeg",)}
+_DATATYPES = {
+    "fmri_decoding": ("func",),
+    "model_to_brain": ("func",),
+    "meeg_decoding": ("eeg", "meg"),
+    "ieeg_quality": ("ieeg",),
+}
+_BIDS = FMRIDecoding | MEEGDecoding | IEEGQuality | ModelToBrain
 _NEED = 6.0  # memory of a run while it is prepared, in copies of its signal as float32
 _BYTES = {"MB": 1e6, "GB": 1e9, "TB": 1e12}
 
@@ -38,7 +45,7 @@ class Unit:
     source: str
     """The data file, relative to the data set."""
     files: tuple[BidsFile, ...]
-    """The data file, or the two of a surface."""
+    """The data file, or the two of a surface; none where the data set is no BIDS folder but one file."""
     inputs: dict[str, str]
     """Every file that is read: name relative to the data set -> path."""
     mask: str | None
@@ -73,6 +80,8 @@ def find_units(config: Config, root: Path) -> list[Unit]:
     ConfigError
         If a run fits in several spaces or resolutions, or the mask is not there.
     """
+    if isinstance(config, (ModelToRdms, ModelToEpochs)):
+        return [_file_unit(config, root)]
     chosen = config.input
     names = {"subject": chosen.subjects, "session": chosen.sessions, "task": chosen.tasks, "run": chosen.runs}
     image = {"space": chosen.space, "desc": chosen.desc, "res": chosen.res}
@@ -86,14 +95,21 @@ def find_units(config: Config, root: Path) -> list[Unit]:
     return units
 
 
-def _derivatives(config: Config, root: Path) -> str | None:
+def _file_unit(config: ModelToRdms | ModelToEpochs, root: Path) -> Unit:
+    """The unit of a pipeline that reads one file."""
+    path = checked_file(config, root)
+    stem = path.name.split(".")[0]
+    return Unit(stem, stem, path.name, (), {path.name: str(path)}, None, f"{stem}_desc-prepared", str(root))
+
+
+def _derivatives(config: _BIDS, root: Path) -> str | None:
     chosen = config.input.derivatives
     if chosen == "auto":
         return "fmriprep" if (root / "derivatives" / "fmriprep").is_dir() else None
     return chosen
 
 
-def _unit(config: Config, group: Sequence[BidsFile], root: Path) -> Unit:
+def _unit(config: _BIDS, group: Sequence[BidsFile], root: Path) -> Unit:
     file = group[0]
     mask = _mask(config, file, root)
     files = [*files_of(group), *([mask] if mask else [])]
@@ -134,9 +150,9 @@ def _relative(path: Path, root: Path) -> str:
     return f"{other.name}/{file.relative_to(other).as_posix()}"
 
 
-def _mask(config: Config, file: BidsFile, root: Path) -> Path | None:
+def _mask(config: _BIDS, file: BidsFile, root: Path) -> Path | None:
     """The mask that the configuration names for this run, or the brain mask beside it."""
-    if not isinstance(config, FMRIDecoding) or config.mask is None or not file.extension.startswith(".nii"):
+    if not isinstance(config, (FMRIDecoding, ModelToBrain)) or config.mask is None or not file.extension.startswith(".nii"):
         return None
     if config.mask.derivatives is None and config.mask.label is None:
         return find_mask(file)
@@ -162,7 +178,9 @@ def _belongs(mask: BidsFile, file: BidsFile, same: Mapping[str, str | None]) -> 
 
 
 def prepare_items(config: Config, units: Sequence[Unit], root: Path, out: Path) -> list[Item]:
-    """One item per run."""
+    """One item per run, or the one of a file."""
+    if isinstance(config, (ModelToRdms, ModelToEpochs)):
+        return file_items(config, units, out)
     step, blocks = _prepare_step(config)
     parameters = {name: getattr(config, name).model_dump(mode="json") for name in blocks if hasattr(config, name)}
     extra = {"reference": config.reference, "high_gamma": list(config.high_gamma)} if isinstance(config, IEEGQuality) else {}
@@ -177,16 +195,15 @@ def prepare_items(config: Config, units: Sequence[Unit], root: Path, out: Path) 
                 "files": unit.files,
                 "root": str(root),
                 "mask_path": None if unit.mask is None else unit.inputs[unit.mask],
-                "target": None if isinstance(config, IEEGQuality) else config.decode.target,
-                "stimulus_columns": _stimulus_columns(config),
+                "columns": _columns(config),
             },
         )
         for unit in units
     ]
 
 
-def _prepare_step(config: Config) -> tuple[Step, tuple[str, ...]]:
-    if isinstance(config, FMRIDecoding):
+def _prepare_step(config: _BIDS) -> tuple[Step, tuple[str, ...]]:
+    if isinstance(config, (FMRIDecoding, ModelToBrain)):
         return PREPARE_BOLD, ("clean", "responses")
     if isinstance(config, MEEGDecoding):
         return PREPARE_MEEG, ("signal", "epochs")
@@ -197,6 +214,8 @@ def subject_items(config: Config, units: Sequence[Unit], out: Path, *, jobs: int
     """One item per subject; a single subject gets all jobs for its permutations."""
     if isinstance(config, IEEGQuality):
         return []
+    if isinstance(config, (ModelToBrain, ModelToRdms, ModelToEpochs)):
+        return compare_items(config, units, out)
     subjects = list(dict.fromkeys(unit.subject for unit in units))
     inner = jobs if len(subjects) == 1 else 1
     parameters = {"decode": config.decode.model_dump(mode="json"), "seed": config.compute.seed, "title": config.title}
@@ -221,14 +240,23 @@ def subject_items(config: Config, units: Sequence[Unit], out: Path, *, jobs: int
     return items
 
 
-def _stimulus_columns(config: Config) -> dict[str, str]:
+def _columns(config: _BIDS) -> dict[str, str]:
+    """Columns that the events must have, by the setting that names them."""
+    if isinstance(config, IEEGQuality):
+        return {}
+    if isinstance(config, ModelToBrain):
+        return {"stimuli.id": config.stimuli.id, "stimuli.file": config.stimuli.file}
+    return {"decode.target": config.decode.target, **_stimulus_columns(config)}
+
+
+def _stimulus_columns(config: FMRIDecoding | MEEGDecoding) -> dict[str, str]:
     """Columns of the events that a reconstruction needs, by the setting that names them."""
     if not isinstance(config, FMRIDecoding) or config.reconstruct is None:
         return {}
     return {"reconstruct.stimulus": config.reconstruct.stimulus, "reconstruct.file": config.reconstruct.file}
 
 
-def _stimulus_files(config: Config, units: Sequence[Unit]) -> dict[str, str]:
+def _stimulus_files(config: FMRIDecoding | MEEGDecoding, units: Sequence[Unit]) -> dict[str, str]:
     """Every image that the runs show: name below stimuli/ -> path."""
     column = _stimulus_columns(config).get("reconstruct.file")
     if column is None:
@@ -240,7 +268,7 @@ def _stimulus_files(config: Config, units: Sequence[Unit]) -> dict[str, str]:
 def check_compute(config: Config) -> None:
     """Refuse a device or precision that a linear pipeline does not use, instead of ignoring it."""
     compute = config.compute
-    if compute.device == "cuda":
+    if compute.device == "cuda" and getattr(config, "model", None) is None:
         raise ConfigError(f"compute.device: {config.pipeline} runs on cpu only, got 'cuda'; leave it at auto")
     if compute.precision not in ("auto", "float64"):
         raise ConfigError(
@@ -254,8 +282,15 @@ def jobs_within(config: Config, units: Sequence[Unit], root: Path, jobs: int) ->
         return jobs
     text = config.compute.max_memory.replace(" ", "")
     limit = float(text[:-2]) * _BYTES[text[-2:]]
-    largest = max(open_recording(unit.files, root).data.nbytes for unit in units) * _NEED
+    largest = max(_nbytes(unit, root) for unit in units) * _NEED
     if largest > limit:
         need = f"one run needs about {largest / 1e9:.2f} GB"
         raise ConfigError(f"compute.max_memory: {need}, got {config.compute.max_memory}; allow more, or use a mask")
     return max(1, min(jobs, int(limit // largest)))
+
+
+def _nbytes(unit: Unit, root: Path) -> int:
+    """Size of the signal of a unit, or of its file."""
+    if not unit.files:
+        return Path(unit.inputs[unit.source]).stat().st_size
+    return int(open_recording(unit.files, root).data.nbytes)

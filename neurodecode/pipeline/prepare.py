@@ -22,7 +22,7 @@ def prepare_bold(parameters: Mapping[str, Any], folder: Path) -> None:
     Parameters
     ----------
     parameters : mapping
-        ``files``, ``root``, ``mask_path``, ``clean`` and ``responses``.
+        ``files``, ``root``, ``mask_path``, ``columns``, ``clean`` and ``responses``.
     folder : Path
         Where ``responses/`` and the report's data go.
     """
@@ -32,7 +32,7 @@ def prepare_bold(parameters: Mapping[str, Any], folder: Path) -> None:
 
     clean, wanted = Clean(**parameters["clean"]), FMRIResponses(**parameters["responses"])
     recording = open_recording(parameters["files"], parameters["root"], mask=parameters["mask_path"]).load()
-    _check_target(recording, parameters)
+    _check_columns(recording, parameters)
     write_signal_hash(recording, folder)
     table = read_confounds(parameters["files"][0]) if recording.meta.get("confounds") else None
     quality = fmri.quality(recording, table)
@@ -83,7 +83,7 @@ def prepare_meeg(parameters: Mapping[str, Any], folder: Path) -> None:
     Parameters
     ----------
     parameters : mapping
-        ``files``, ``root``, ``signal`` and ``epochs``.
+        ``files``, ``root``, ``columns``, ``signal`` and ``epochs``.
     folder : Path
         Where ``responses/`` and the report's data go.
     """
@@ -92,7 +92,7 @@ def prepare_meeg(parameters: Mapping[str, Any], folder: Path) -> None:
 
     signal, wanted = Signal(**parameters["signal"]), Epochs(**parameters["epochs"])
     recording = open_recording(parameters["files"], parameters["root"]).load()
-    _check_target(recording, parameters)
+    _check_columns(recording, parameters)
     write_signal_hash(recording, folder)
     quality = meeg.quality(recording)
     cleaned = clean_meeg(recording, signal)
@@ -138,11 +138,11 @@ def keep_types(recording: Recording, trial_types: list[str] | None) -> Recording
     return recording.replace(events=recording.events[kinds.isin(trial_types)])
 
 
-def _check_target(recording: Recording, parameters: Mapping[str, Any]) -> None:
+def _check_columns(recording: Recording, parameters: Mapping[str, Any]) -> None:
     """Fail before the long work: no events, or no such column."""
     if not len(recording.events):
         raise DataError(f"{parameters['source']}: there are no events; the *_events.tsv of the run is empty or missing")
-    for setting, name in {"decode.target": parameters["target"], **parameters.get("stimulus_columns", {})}.items():
+    for setting, name in parameters["columns"].items():
         if name not in recording.events:
             columns = ", ".join(map(str, recording.events.columns))
             raise ConfigError(f"{parameters['source']}: its events have no column {name!r} ({setting}); there are {columns}")

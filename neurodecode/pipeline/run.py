@@ -14,7 +14,7 @@ from neurodecode.data.cache import hold, sweep_locks
 from neurodecode.data.leftovers import sweep
 from neurodecode.errors import FormatError, NeurodecodeError, SplitLeakError
 from neurodecode.pipeline.collect import collect, results_table, sentence
-from neurodecode.pipeline.config import Config
+from neurodecode.pipeline.config import Comparing, Config
 from neurodecode.pipeline.execute import ItemStatus, State, map_items
 from neurodecode.pipeline.executors import SerialExecutor, make_executor
 from neurodecode.pipeline.outputs import describe_output, write_outputs
@@ -240,7 +240,8 @@ def _compute(
     kept = [u for u, s in zip(units, prepared, strict=True) if s.state != "failed"]
     _refuse_copies(kept, out)
     items = subject_items(config, kept, out, jobs=jobs)
-    return _Done(kept, prepared, stage("decode", items, executor if len(items) > 1 else SerialExecutor()))
+    work = "compare" if isinstance(config, Comparing) else "decode"
+    return _Done(kept, prepared, stage(work, items, executor if len(items) > 1 else SerialExecutor()))
 
 
 def _executor(given: Executor | None, jobs: int) -> AbstractContextManager[Executor]:
