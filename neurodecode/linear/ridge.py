@@ -93,7 +93,8 @@ class RidgeCV(Parameters):
 
     Notes
     -----
-    Double precision is used throughout where X and Y both come in it, else single precision. NaN in targets marks missing
+    Double precision is used throughout where X and Y both come in it, else single precision. In single precision a form that is
+    forced against the smaller side loses digits at penalties far below the eigenvalues. NaN in targets marks missing
     samples: targets that lack the same samples are fitted together on those they have. NaN in features is refused. A target
     of one dimension gives attributes without the axis of targets. A memory map of targets is read in batches and may be larger
     than memory; in dual form a memory map of features is read in parts, too, and is kept by reference.

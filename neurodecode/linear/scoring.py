@@ -141,17 +141,16 @@ def fold_errors(design: Design, hats: Hats, known: Any, y: Any) -> tuple[_Floats
     """
     backend, (n_chosen, n_test, width) = design.backend, hats.operators.shape
     held = gather(y, design.plan.test[hats.fold], 1, lambda shape: backend.empty(shape, design.dtype))
-    both = backend.empty((known.shape[0], n_chosen + 1, n_test), design.dtype)
-    predicted = both[:, :n_chosen].reshape(known.shape[0], n_chosen * n_test)
-    backend.matmul(known, hats.operators.reshape(-1, width).T, out=predicted)
-    both[:, n_chosen] = held if not design.intercept else held - _training_mean(design, hats.fold, known)[:, None]
-    products = backend.numpy(backend.matmul(both, both.swapaxes(1, 2))).astype(np.float64)
-    mean = backend.numpy(both[:, n_chosen].sum(1)).astype(np.float64) / n_test
-    size_ = products[:, -1, -1]
+    rows = backend.empty((known.shape[0], n_chosen + 2, n_test), design.dtype)  # predictions, held-out values, ones for sums
+    backend.matmul(known, hats.operators.reshape(-1, width).T, out=rows[:, :n_chosen].reshape(known.shape[0], n_chosen * n_test))
+    rows[:, n_chosen] = held if not design.intercept else held - _training_mean(design, hats.fold, known)[:, None]
+    rows[:, n_chosen + 1] = 1
+    products = backend.numpy(backend.matmul(rows[:, : n_chosen + 1], rows.swapaxes(1, 2))).astype(np.float64)
+    size_, mean = products[:, n_chosen, n_chosen], products[:, n_chosen, n_chosen + 1] / n_test
     w = hats.weights
     pairs = (w[:, :, None] * w[:, None, :]).reshape(len(w), -1)
-    squared = pairs @ products[:, :-1, :-1].reshape(len(products), -1).T
-    return size_ - 2 * w @ products[:, -1, :-1].T + squared, size_ - n_test * mean**2, size_
+    squared = pairs @ products[:, :n_chosen, :n_chosen].reshape(len(products), -1).T
+    return size_ - 2 * w @ products[:, n_chosen, :n_chosen].T + squared, size_ - n_test * mean**2, size_
 
 
 def _training_mean(design: Design, fold: int, known: Any) -> Any:

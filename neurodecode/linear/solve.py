@@ -188,7 +188,7 @@ def centred(x: _Array, mean: _Floats, columns: slice, dtype: Any) -> _Array:
         A copy.
     """
     kind = np.promote_types(x.dtype, np.float32)
-    return np.subtract(x[:, columns], mean[columns].astype(kind), dtype=kind).astype(dtype, copy=False)
+    return np.asarray(np.subtract(x[:, columns], mean[columns].astype(kind), dtype=kind), dtype)
 
 
 def intercepts(features: Features, solution: Solution) -> _Floats:
