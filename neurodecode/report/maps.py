@@ -26,6 +26,11 @@ from neurodecode.report.words import metric_label, number
 MOST_CLASSES = 8  # maps drawn on the page; the files hold all
 MOST_TIMES = 5
 _LIST = "maps.tsv"  # what each file holds; it also tells a folder of ours
+_COMPARED = {  # maps of a comparison: name on axes, in sentences, and in the file beside the map
+    "score": (None, "the score", "Score in held-out data of each voxel or vertex, in a searchlight of the sphere around it"),
+    "normalised": ("Normalised score", "the normalised score", "Score divided by the noise ceiling; NaN where that is too low"),
+    "ceiling": ("Noise ceiling ρ", "the noise ceiling", "Reliability in units of variance, not of correlation"),
+}
 
 
 class BrainMap(NamedTuple):
@@ -36,7 +41,7 @@ class BrainMap(NamedTuple):
     result : str
         Name of the result.
     desc : str
-        ``pattern`` or ``score``.
+        ``pattern`` or ``score``, of comparisons also ``normalised`` and ``ceiling``.
     label : str or None
         The class of a pattern.
     values : array of shape (n_units,) or (n_units, n_times)
@@ -71,16 +76,18 @@ def maps_of(name: str, result: Any, contents: RunContents) -> list[BrainMap]:
     ----------
     name : str
         Name of the result.
-    result : DecodingResult or SearchlightResult
-        A result; those of other types hold no maps.
+    result : DecodingResult, SearchlightResult, ComparisonResult or LayerResult
+        A result; those of other types hold no maps. Of layers the maps are those of the chosen ones.
     contents : RunContents
         The run, whose units and space stand in where the result has none.
 
     Returns
     -------
     list of BrainMap
-        One per class, or the scores of the spheres; empty where units or space are not known.
+        One per class, the scores of the spheres, or score, normalised score and ceiling of a comparison; empty where units or
+        space are not known.
     """
+    result = getattr(result, "best", None) if type(result).__name__ == "LayerResult" else result
     units = result.units if len(getattr(result, "units", ())) else contents.units
     space = getattr(result, "space", None) or contents.space or {}
     if units is None:
@@ -88,6 +95,8 @@ def maps_of(name: str, result: Any, contents: RunContents) -> list[BrainMap]:
     if type(result).__name__ == "SearchlightResult":
         title = metric_label(result.metric)
         return [BrainMap(name, "score", None, np.asarray(result.scores, float), units, space, None, title, float(result.chance))]
+    if type(result).__name__ == "ComparisonResult":
+        return list(_compared(name, result, units, space))
     patterns = getattr(result, "patterns", None)
     if patterns is None:
         return []
@@ -98,6 +107,16 @@ def maps_of(name: str, result: Any, contents: RunContents) -> list[BrainMap]:
     )
     return [BrainMap(name, "pattern", label, np.asarray(row, float), units, space, result.times, "Pattern (a.u.)", 0.0)
             for label, row in zip(labels, patterns, strict=True)]  # fmt: skip
+
+
+def _compared(name: str, result: Any, units: pd.DataFrame, space: dict[str, Any]) -> Iterator[BrainMap]:
+    """Maps of a comparison that have a value at all."""
+    for desc, (title, *_) in _COMPARED.items():
+        values = getattr(result, desc)
+        if values is not None and np.isfinite(values).any():
+            center = float(result.chance) if desc == "score" else 0.0
+            shown = title or metric_label(result.metric)
+            yield BrainMap(name, desc, None, np.asarray(values, float), units, space, result.times, shown, center)
 
 
 def map_pictures(maps: list[BrainMap]) -> Iterator[Picture]:
@@ -267,7 +286,8 @@ def _images(brain_map: BrainMap) -> Iterator[tuple[str | None, Any, str]]:
     kind = _kind(brain_map)
     if kind not in ("volume", "surface"):
         return
-    values = np.nan_to_num(_over_times(brain_map))
+    values = _over_times(brain_map)
+    values = values if brain_map.desc in _COMPARED.keys() - {"score"} else np.nan_to_num(values)  # not known is not zero
     if kind == "volume":
         yield None, to_nifti(values, brain_map.units, brain_map.space), ".nii.gz"
     elif brain_map.space.get("n_vertices"):
@@ -295,17 +315,13 @@ def _unused(stem: str, suffix: str, written: list[str]) -> str:
 
 
 def _sidecar(brain_map: BrainMap) -> dict[str, Any]:
-    text = (
-        "Activation pattern of the decoder (Haufe et al., 2014), mean over folds"
-        if brain_map.desc == "pattern"
-        else "Score of the sphere around each voxel"
-    )
+    text = _COMPARED.get(brain_map.desc, ("", "", "Activation pattern of the decoder (Haufe et al., 2014), mean over folds"))[2]
     values = {"Description": text, "Result": brain_map.result, "Label": brain_map.label, "Quantity": brain_map.title}
     return {k: v for k, v in {**values, "NoEffectValue": brain_map.center}.items() if v is not None}
 
 
 def _called(brain_map: BrainMap) -> str:
-    return "the score" if brain_map.desc == "score" else f"the pattern of {brain_map.label}"
+    return _COMPARED[brain_map.desc][1] if brain_map.desc in _COMPARED else f"the pattern of {brain_map.label}"
 
 
 def _contrast(result: Any) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from neurodecode.report.comparison_methods import comparison_sentences
 from neurodecode.report.contents import RunContents
 from neurodecode.report.references import Work, cited
 from neurodecode.report.steps import SENTENCES
@@ -32,12 +33,13 @@ def methods_paragraphs(contents: RunContents) -> list[tuple[str, list[str]]]:
     Returns
     -------
     list of (str, list of str)
-        Data, preprocessing, decoding, software; citations stand as ``[@key]``.
+        Data, preprocessing, decoding, comparison, software; citations stand as ``[@key]``.
     """
     parts = [
         ("Data", _data(contents)),
         ("Preprocessing", preprocessing_sentences(contents.steps)),
         ("Decoding", _decoding(contents)),
+        ("Comparison of model and brain", comparison_sentences(contents.results)),
         ("Software", _software(contents)),
     ]
     return [(heading, sentences) for heading, sentences in parts if sentences]

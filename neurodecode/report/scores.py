@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from neurodecode.metrics.catalogue import METRICS, chance_level
+from neurodecode.report.comparison_scores import ROWS as COMPARISON_ROWS
 from neurodecode.report.contents import RunContents
 from neurodecode.report.words import best_index
 
-COLUMNS = ("pipeline", "result", "metric", "fold", "held_out", "score", "chance", "baseline", "p_value")
+COLUMNS = ("pipeline", "result", "metric", "fold", "held_out", "score", "chance", "baseline", "p_value", "ceiling")
 
 
 def score_table(contents: RunContents) -> pd.DataFrame:
@@ -26,9 +27,10 @@ def score_table(contents: RunContents) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns pipeline, result, metric, fold, held_out, score, chance, baseline, p_value. Results over time have the mean over
-        folds at their best time; a searchlight has its best unit; regions have one row each (p corrected over regions).
-        Further metrics over pooled predictions have ``fold`` "pooled".
+        Columns pipeline, result, metric, fold, held_out, score, chance, baseline, p_value, ceiling. Results over time have the
+        mean over folds at their best time; a searchlight has its best unit; regions have one row each (p corrected over regions).
+        Further metrics over pooled predictions have ``fold`` "pooled". Comparisons have medians over targets, regions and parts
+        with ``fold`` "part", and the ceiling in the unit of the score (the lower bound for RDMs).
     """
     rows: list[dict[str, Any]] = []
     for name, result in contents.results.items():
@@ -133,4 +135,5 @@ _ROWS: dict[str, Callable[[Any], list[dict[str, Any]]]] = {
     "SearchlightResult": _searchlight_rows,
     "RoiResult": _roi_rows,
     "ReconstructionResult": _reconstruction_rows,
+    **COMPARISON_ROWS,
 }

@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 
 from neurodecode.report import figures
+from neurodecode.report.comparisons import comparison_section, layers_section
 from neurodecode.report.contents import RunContents
 from neurodecode.report.maps import map_pictures, maps_of
 from neurodecode.report.parts import Picture, Section, Table, Tile
 from neurodecode.report.pictures import reconstruction_section
 from neurodecode.report.scores import chance_of
+from neurodecode.report.similarity import leakage_section, partition_section, rdm_section, sign_flip_section
 from neurodecode.report.words import (
     as_sentence,
     best_index,
@@ -344,6 +346,8 @@ def overview(scores: pd.DataFrame) -> pd.DataFrame:
     means = scores[scores["fold"] == "mean"].drop(columns=["pipeline", "fold"])
     best = means.loc[list(means.fillna({"score": -np.inf}).groupby("result", sort=False)["score"].idxmax())]
     means = best.assign(metric=[metric_label(metric) for metric in best["metric"]])
+    if means["ceiling"].isna().all():
+        means = means.drop(columns="ceiling")
     return means.rename(columns={"held_out": "what", "p_value": "p"}).reset_index(drop=True)
 
 
@@ -358,5 +362,11 @@ RENDERERS: dict[str, Callable[[str, Any, RunContents], Section]] = {
     "SearchlightResult": _searchlight,
     "RoiResult": _regions,
     "ReconstructionResult": reconstruction_section,
+    "ComparisonResult": comparison_section,
+    "LayerResult": layers_section,
+    "RdmComparison": rdm_section,
+    "VariancePartition": partition_section,
+    "LeakageResult": leakage_section,
+    "SignFlipResult": sign_flip_section,
     "DataFrame": _table,
 }

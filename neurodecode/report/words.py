@@ -17,6 +17,13 @@ _METRICS = {
     "r": "Correlation r",
     "r2": "Explained variance R²",
     "r2_pooled": "Explained variance R² (pooled)",
+    "R2": "Explained variance R²",
+    "r_normalised": "Correlation over ceiling r/√ρ",
+    "R2_normalised": "Explained variance over ceiling R²/ρ",
+    "spearman": "Rank correlation (Spearman)",
+    "pearson": "Linear correlation (Pearson)",
+    "rho_a": "Spearman's rho-a",
+    "tau_a": "Kendall's tau-a",
 }
 _SCALES = {
     "V": (1e6, "Amplitude (µV)"),

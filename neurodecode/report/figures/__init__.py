@@ -1,5 +1,6 @@
 """Figures of the report as functions that return matplotlib figures; no window, no global state."""
 
+from neurodecode.report.figures.comparisons import layer_curve, layer_regions, region_scores, score_course, target_scores
 from neurodecode.report.figures.pictures import image_scores, reconstructions
 from neurodecode.report.figures.quality import channel_values, contact_bars, event_counts, motion, spectra, tsnr
 from neurodecode.report.figures.scores import (
@@ -10,6 +11,7 @@ from neurodecode.report.figures.scores import (
     score_summary,
     true_against_predicted,
 )
+from neurodecode.report.figures.similarity import rdm_scores, stimulus_free, variance_parts
 from neurodecode.report.figures.space import glass_brain, slices, topomap
 from neurodecode.report.figures.style import to_png, to_svg
 from neurodecode.report.figures.times import evoked, generalization, pattern_course, time_course
@@ -24,18 +26,26 @@ __all__ = [
     "generalization",
     "glass_brain",
     "image_scores",
+    "layer_curve",
+    "layer_regions",
     "motion",
     "pattern_course",
     "permutation_null",
+    "rdm_scores",
     "reconstructions",
+    "region_scores",
     "roi_scores",
+    "score_course",
     "score_summary",
     "slices",
     "spectra",
+    "stimulus_free",
+    "target_scores",
     "time_course",
     "to_png",
     "to_svg",
     "topomap",
     "true_against_predicted",
     "tsnr",
+    "variance_parts",
 ]

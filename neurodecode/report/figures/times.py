@@ -42,7 +42,7 @@ def time_course(result: Any) -> Figure:
     Figure
         Time in ms, or in s beyond 10 s.
     """
-    times, unit = _axis_times(result.times)
+    times, unit = axis_times(result.times)
     scores = np.asarray(result.scores, float)
     figure = new_figure(8.4, 3.3)
     ax = figure.subplots()
@@ -53,7 +53,7 @@ def time_course(result: Any) -> Figure:
         )
     ax.plot(times, result.mean, color=BLUE, label=f"mean of {len(scores)} folds")
     draw_chance(ax, result.chance)
-    _mark_zero(ax, times)
+    mark_zero(ax, times)
     if result.p_values is not None:
         _mark_significant(ax, times, np.asarray(result.p_values, float) <= SIGNIFICANT)
     ax.set_xlim(times[0], times[-1])
@@ -77,8 +77,8 @@ def generalization(result: Any) -> Figure:
     Figure
         The dashed diagonal is where both times are equal.
     """
-    train, unit = _axis_times(result.train_times)
-    test, _ = _axis_times(result.test_times, unit)
+    train, unit = axis_times(result.train_times)
+    test, _ = axis_times(result.test_times, unit)
     mean = np.asarray(result.mean, float)
     reach = float(np.nanmax(np.abs(mean - result.chance))) or 0.01
     figure = new_figure(5.6, 4.6)
@@ -114,7 +114,7 @@ def evoked(responses: Responses, most: int = 6, label: str = "trial_type") -> Fi
     Figure
         Amplitudes in microvolt or the like, times in ms.
     """
-    times, unit = _axis_times(responses.times)
+    times, unit = axis_times(responses.times)
     data = np.asarray(responses.data, float)
     names = [str(c) for c in responses.samples[label]] if label in responses.samples else [str(i) for i in range(len(data))]
     shown = _most_different(data, most)
@@ -128,7 +128,7 @@ def evoked(responses: Responses, most: int = 6, label: str = "trial_type") -> Fi
             ax.plot(times, data[i, channel] * factor, color=PALETTE[i], linewidth=1.4, label=short(name))
         ax.set_title(short(responses.units["name"].iloc[channel]))
         ax.axhline(0, color=MUTED, linewidth=0.7)
-        _mark_zero(ax, times)
+        mark_zero(ax, times)
     for ax in list(grid.flat)[len(shown) :]:
         ax.set_axis_off()
     figure.supxlabel(f"Time from the event ({unit})", fontsize=10)
@@ -160,7 +160,7 @@ def pattern_course(
     Figure
         Lines over time.
     """
-    seconds, unit = _axis_times(times)
+    seconds, unit = axis_times(times)
     figure = new_figure(8.4, 2.9)
     ax = figure.subplots()
     few = len(names) <= len(PALETTE)
@@ -169,7 +169,7 @@ def pattern_course(
             seconds, row, color=PALETTE[i] if few else MUTED, linewidth=1.4 if few else 0.6, label=short(name) if few else None
         )
     ax.axhline(0, color=MUTED, linewidth=0.7)
-    _mark_zero(ax, seconds)
+    mark_zero(ax, seconds)
     ax.set_xlim(seconds[0], seconds[-1])
     ax.set_xlabel(f"Time from the event ({unit})")
     ax.set_ylabel(label)
@@ -178,14 +178,14 @@ def pattern_course(
     return figure
 
 
-def _axis_times(times: Any, unit: str | None = None) -> tuple[NDArray[np.float64], str]:
+def axis_times(times: Any, unit: str | None = None) -> tuple[NDArray[np.float64], str]:
     """Times for an axis: ms for short windows, s for long ones."""
     seconds = np.asarray(times, float)
     unit = unit or ("ms" if np.abs(seconds).max(initial=0) < 10 else "s")
     return (seconds * 1e3, unit) if unit == "ms" else (seconds, unit)
 
 
-def _mark_zero(ax: Axes, times: NDArray[np.float64]) -> None:
+def mark_zero(ax: Axes, times: NDArray[np.float64]) -> None:
     if times[0] < 0 < times[-1]:
         ax.axvline(0, color=MUTED, linewidth=0.8)
 
