@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -13,13 +14,15 @@ from numpy.typing import NDArray
 from neurodecode.data import Stimuli
 from neurodecode.data.hashing import sha256_array
 from neurodecode.data.validate import suggest
-from neurodecode.errors import ConfigError
+from neurodecode.errors import ConfigError, CorruptFileError
+from neurodecode.io.guard import AGAIN, existing_file, reading
 from neurodecode.pipeline.compare import NO_MODEL, network_of
 from neurodecode.pipeline.config import Rsa
 from neurodecode.pipeline.networks import embed, low_level
 from neurodecode.pipeline.rsa import compare, model_rdms
 from neurodecode.pipeline.step import Step
 
+_DAMAGED = "it is not a readable .npz file"
 _Rdms = dict[str, NDArray[np.float64]]
 
 
@@ -47,14 +50,15 @@ def read_arrays(file: str | Path, wanted: Mapping[str, str]) -> dict[str, NDArra
     ConfigError
         If an array is not in it.
     """
-    from neurodecode.io.guard import existing_file, reading
-
     path = existing_file(file)
-    with reading(path, "it is not a readable .npz file"), np.load(path, allow_pickle=False) as opened:
-        for setting, name in wanted.items():
-            if name not in opened.files:
-                raise ConfigError(f"{setting}: {path.name} holds no {name!r}: {suggest(name, opened.files)}")
-        return {name: opened[name] for name in wanted.values()}
+    try:  # opened here, since np.load leaves damaged files open
+        with reading(path, _DAMAGED), open(path, "rb") as stream, np.load(stream, allow_pickle=False) as opened:
+            for setting, name in wanted.items():
+                if name not in opened.files:
+                    raise ConfigError(f"{setting}: {path.name} holds no {name!r}: {suggest(name, opened.files)}")
+            return {name: opened[name] for name in wanted.values()}
+    except BadZipFile as error:  # a plain Exception
+        raise CorruptFileError(path, f"{_DAMAGED} ({error})", AGAIN) from error
 
 
 def arrays_of(parameters: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
@@ -79,7 +83,7 @@ def look_at_rdms(parameters: Mapping[str, Any], folder: Path) -> None:
     arrays = arrays_of(parameters)
     stacks = {name: _stack(arrays[array], name) for name, array in parameters["measured"].items()}
     n = {name: stack.shape[-1] for name, stack in stacks.items()}
-    sizes = {**n, **({} if parameters["images"] is None else {"images": len(arrays[parameters["images"]])})}
+    sizes = {**n, **({} if parameters["images"] is None else {"images": _count(arrays[parameters["images"]])})}
     if len(set(sizes.values())) > 1:
         raise ConfigError(f"measured: RDMs and images must be of the same conditions, got {sizes}")
     rows = [(name, len(stack), n[name], float(stack.mean())) for name, stack in stacks.items()]
@@ -216,6 +220,13 @@ def image_models(arrays: Mapping[str, NDArray[Any]], parameters: Mapping[str, An
     stimuli = Stimuli(ids, list(images), "image")
     layers = None if network is None else embed(stimuli, network, parameters["cache"], parameters["device"])
     return {"pixels": rdm(images.reshape(len(images), -1)), **model_rdms(layers, low_level(stimuli))}
+
+
+def _count(images: NDArray[Any]) -> int:
+    """Number of images, which must be colours in uint8."""
+    if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
+        raise ConfigError(f"images: expected uint8 of shape (n, height, width, 3), got {images.dtype} {images.shape}")
+    return len(images)
 
 
 def _stack(array: NDArray[Any], name: str) -> NDArray[np.float64]:
