@@ -291,7 +291,7 @@ def _region_pictures(result: Any, table: pd.DataFrame) -> list[Picture]:
     alt = f"Median {metric_name(result.metric)} by region: {listed}{more}; chance {number(result.chance)}."
     caption = (
         f"Bars: median over the {unit_noun(result.units)}s of a region, with the 95 % interval of it over them (it says nothing "
-        "about other subjects). Black tick: median noise ceiling; red dotted tick: baseline."
+        "about other subjects). Upright tick: median noise ceiling; diamond: baseline."
     )
     return [Picture("regions", figures.region_scores(table, result.metric), alt, caption)]
 
@@ -345,6 +345,8 @@ def _tables(result: Any, regions: pd.DataFrame) -> list[Table]:
         (name, *quartiles(scores)[:1], middle(scores), quartiles(scores)[1], float(result.chance))
         for name, scores in zip(result.fold_names, result.fold_scores, strict=True)
     ]
-    label = metric_label(result.metric)
-    per_fold = pd.DataFrame(folds, columns=["held out", "lower quartile", f"median {label}", "upper quartile", "chance"])
-    return [Table("Median over targets of each fold", per_fold), Table("Regions", regions.drop(columns="which", errors="ignore"))]
+    per_fold = pd.DataFrame(
+        folds, columns=["held out", "lower quartile", f"median {metric_name(result.metric)}", "upper quartile", "chance"]
+    )
+    named = regions.drop(columns="which", errors="ignore").rename(columns={"ceiling": "ceiling ρ"})
+    return [Table("Median over targets of each fold", per_fold), Table("Regions", named)]

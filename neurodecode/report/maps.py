@@ -110,7 +110,9 @@ def maps_of(name: str, result: Any, contents: RunContents) -> list[BrainMap]:
 
 
 def _compared(name: str, result: Any, units: pd.DataFrame, space: dict[str, Any]) -> Iterator[BrainMap]:
-    """Maps of a comparison that have a value at all."""
+    """Maps of a comparison that have a value at all; none of units that have no place."""
+    if not space and not {"i", "hemisphere", "x"} & set(units.columns):
+        return
     for desc, (title, *_) in _COMPARED.items():
         values = getattr(result, desc)
         if values is not None and np.isfinite(values).any():

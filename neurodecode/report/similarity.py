@@ -59,7 +59,8 @@ def rdm_section(name: str, result: Any, contents: RunContents) -> Section:
     )
     tables = [Table("Models", result.to_dataframe()), Table("Pairs of models", result.pairs_to_dataframe())]
     picture = Picture("models", figures.rdm_scores(result), alt, caption)
-    return Section(name, sentences, _rdm_verdict(result, best), _rdm_tiles(result, best), [picture], tables, list(result.notes))
+    title = "RSA" if name == "rsa" else name
+    return Section(title, sentences, _rdm_verdict(result), _rdm_tiles(result, best), [picture], tables, list(result.notes))
 
 
 def partition_section(name: str, result: Any, contents: RunContents) -> Section:
@@ -202,7 +203,7 @@ def _rdm_ceiling(result: Any, best: int) -> str:
     )
 
 
-def _rdm_verdict(result: Any, best: int) -> tuple[str, str]:
+def _rdm_verdict(result: Any) -> tuple[str, str]:
     n = int(np.sum(result.q < SIGNIFICANT))
     if not np.isfinite(result.q).any():
         return "not tested against chance", "open"

@@ -21,7 +21,7 @@ from neurodecode.report.figures.style import (
 )
 from neurodecode.report.figures.times import axis_times, mark_zero
 from neurodecode.report.targets import SIGNIFICANT, known, middle, ratio_name, reach
-from neurodecode.report.words import metric_label, score_text, short
+from neurodecode.report.words import metric_label, metric_name, score_text, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,9 +83,11 @@ def region_scores(table: pd.DataFrame, metric: str) -> Figure:
     _intervals(ax, table, rows)
     ceiling = np.clip(table["ceiling"].to_numpy(float), 0, None)
     ceiling = np.sqrt(ceiling) if metric == "r" else ceiling
-    _ticks(ax, ceiling, rows, INK, "-", "noise ceiling")
-    _ticks(ax, table["baseline"].to_numpy(float), rows, RED, (0, (1, 1)), "baseline")
+    ax.plot(ceiling, rows, "|", color=INK, markersize=17, markeredgewidth=2.2, label="noise ceiling")
+    ax.plot(table["baseline"], rows, "D", color=RED, markersize=6, markeredgecolor="white", label="baseline")
     draw_chance(ax, chance, vertical=True)
+    low, high = ax.get_xlim()
+    ax.set_xlim(min(low, chance - 0.02 * (high - low)), high)  # chance is a line of its own, not the frame
     ax.set_yticks(rows, [short(name, 34) for name in table["roi"]])
     ax.set_xlabel(metric_label(metric))
     ax.set_ylabel("Region")
@@ -119,7 +121,7 @@ def layer_curve(result: Any) -> Figure:
     above.axhline(best, color=RED, linestyle=(0, (1, 1.5)), label=f"layers chosen inside, {score_text(best)}")
     draw_chance(above, float(result.best.chance))
     above.set_ylabel(metric_label("r"))
-    legend_above(above, 4)
+    legend_above(above, 2)
     below.bar(x, share, color=MUTED, width=0.7)
     below.set_ylabel("Share chosen")
     below.set_xlabel("Layer")
@@ -148,7 +150,7 @@ def layer_regions(table: pd.DataFrame, metric: str = "r") -> Figure:
     wide = [table.pivot_table(name, "roi", "layer", dropna=False, sort=False) for name in ("median", "chosen")]
     median, chosen = (values.reindex(index=regions, columns=layers).to_numpy(float) for values in wide)
     chance = float(table["chance"].iloc[0])
-    figure = new_figure(min(8.4, 3.2 + 0.46 * len(layers)), 1.7 + 0.34 * len(regions))
+    figure = new_figure(max(5.6, min(8.4, 3.2 + 0.46 * len(layers))), 2.0 + 0.34 * len(regions))
     ax = figure.subplots()
     top = max(float(np.nanmax(median, initial=chance)), chance + 0.01)
     image = ax.imshow(np.ma.masked_invalid(median), cmap=SEQUENTIAL, vmin=chance, vmax=top, aspect="auto")
@@ -162,7 +164,7 @@ def layer_regions(table: pd.DataFrame, metric: str = "r") -> Figure:
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
     legend_above(ax)
-    bar = figure.colorbar(image, ax=ax, label=f"Median {metric_label(metric)}\n(white: chance)", aspect=12)
+    bar = figure.colorbar(image, ax=ax, label=f"Median {metric_name(metric)}\n(white: chance)", aspect=12)
     bar.outline.set_visible(False)
     return figure
 
@@ -229,7 +231,7 @@ def _histogram(ax: Axes, result: Any) -> None:
     ax.set_xlabel(metric_label(result.metric))
     ax.set_ylabel("Number of targets")
     ax.locator_params(axis="y", integer=True)
-    legend_above(ax, 2 if result.ceiling is not None else 3)
+    legend_above(ax, 2 if result.ceiling is not None else 4)
 
 
 def _bins(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -248,18 +250,20 @@ def _against_ceiling(ax: Axes, figure: Figure, result: Any, ceiling: NDArray[np.
     x, y = x[both], y[both]
     if len(x) > MOST_DOTS:
         hexagons = ax.hexbin(x, y, gridsize=36, bins="log", mincnt=1, cmap="viridis_r", linewidths=0.1)
-        figure.colorbar(hexagons, ax=ax, label="Targets", aspect=24).outline.set_visible(False)
+        bar: Any = figure.colorbar(hexagons, ax=ax, label="Targets", aspect=24, format="%g")
+        bar.ax.yaxis.set_minor_formatter("")
+        bar.outline.set_visible(False)
     else:
         ax.plot(x, y, "o", color=BLUE, markersize=3.5, alpha=0.55, markeredgewidth=0)
     end = float(max(x.max(initial=0.0), y.max(initial=0.0), 0.05)) * 1.03
     ax.plot([0, end], [0, end], color=RED, linewidth=1.2, label="perfect model")
     draw_chance(ax, float(result.chance))
     floor = np.sqrt(result.ceiling_floor) if result.metric == "r" else result.ceiling_floor
-    ax.axvspan(0, floor, color=MUTED, alpha=0.14, linewidth=0, label="not normalised")
+    ax.axvspan(0, floor, color=MUTED, alpha=0.14, linewidth=0)
     ax.set_xlim(0, end)
     ax.set_xlabel(f"Noise ceiling ({'√ρ' if result.metric == 'r' else 'ρ'})")
     ax.set_ylabel(metric_label(result.metric))
-    ax.set_title(f"median {ratio_name(result)} {score_text(middle(result.normalised))}", pad=40, fontsize=9.5)
+    ax.set_title(f"median {ratio_name(result)} {score_text(middle(result.normalised))}", pad=24, fontsize=9.5)
     legend_above(ax, 2)
 
 
@@ -268,14 +272,6 @@ def _intervals(ax: Axes, table: pd.DataFrame, rows: NDArray[np.int64]) -> None:
     finite = np.isfinite(low) & np.isfinite(high)
     if finite.any():
         ax.hlines(rows[finite], low[finite], high[finite], color=INK, linewidth=1.6, label="95 % over units")
-
-
-def _ticks(ax: Axes, values: NDArray[np.float64], rows: NDArray[np.int64], colour: str, style: Any, label: str) -> None:
-    """A short upright line per region."""
-    finite = np.isfinite(values)
-    if finite.any():
-        below, above = rows[finite] - 0.42, rows[finite] + 0.42
-        ax.vlines(values[finite], below, above, color=colour, linewidth=2.2, linestyle=style, label=label)
 
 
 def _layer_ticks(ax: Axes, layers: list[str]) -> None:

@@ -61,7 +61,7 @@ def rdm_scores(result: Any) -> Figure:
     draw_chance(ax, float(result.chance))
     _stars(ax, x, np.asarray(result.q, float)[:n])
     names = [short(name, 22) for name in models]
-    slanted = max(map(len, names)) > 50 / n
+    slanted = max(map(len, names)) > 72 / n
     at: dict[str, Any] = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
     ax.set_xticks(x, names, **at)
     ax.set_xlim(-0.7, n - 0.3)

@@ -49,9 +49,9 @@ def glass_brain(image: Any, label: str, center: float = 0.0) -> Figure:
     moved = nibabel.Nifti1Image(shifted.astype(np.float32), image.affine)
     options = {"plot_abs": False, "colorbar": False, "cmap": DIVERGING, "vmin": -reach, "vmax": reach, "black_bg": False}
     plotting.plot_glass_brain(
-        moved, figure=figure, axes=(0.0, 0.0, 0.88, 1.0), display_mode="lyrz", threshold=reach * 1e-6, **options
+        moved, figure=figure, axes=(0.0, 0.0, 0.86, 1.0), display_mode="lyrz", threshold=reach * 1e-6, **options
     )
-    _colour_bar(figure, center - reach, center + reach, label, (0.91, 0.16, 0.018, 0.68))
+    _colour_bar(figure, center - reach, center + reach, label, (0.885, 0.16, 0.018, 0.68))
     return figure
 
 
