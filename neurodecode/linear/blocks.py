@@ -89,7 +89,18 @@ def stretches(places: NDArray[np.int64]) -> list[slice]:
 
 
 def size(slices: Sequence[slice]) -> int:
-    """Number of places in some slices."""
+    """Number of places.
+
+    Parameters
+    ----------
+    slices : sequence of slice
+        Stretches of places.
+
+    Returns
+    -------
+    int
+        How many places they hold together.
+    """
     return sum(s.stop - s.start for s in slices)
 
 

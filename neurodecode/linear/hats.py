@@ -21,7 +21,7 @@ from neurodecode.linear.blocks import Plan, gather, size
 
 _PROBES = 8  # random sums of held-out rows
 _SAMPLED = 64  # training samples at which an operator is compared
-_MOST_MEMORY = 2**30  # bytes of operators held at once; folds take turns beyond
+_MOST_MEMORY = 2**31  # bytes of operators held at once; folds take turns beyond
 _STEEP = 1e3  # condition number above which errors of single precision (6e-8 times it) would show in scores
 
 

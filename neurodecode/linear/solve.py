@@ -62,7 +62,7 @@ class Features:
     mean: _Floats
     design: Design
     settings: Settings
-    _hats: list[Hats] | None = field(default=None, repr=False)
+    _hats: list[Hats] | None = field(default=None, init=False, repr=False)
 
     def hats(self) -> Iterator[list[Hats]]:
         """Operators of the folds, kept where they all fit in memory."""
