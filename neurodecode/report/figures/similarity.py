@@ -96,7 +96,7 @@ def variance_parts(parts: Mapping[str, NDArray[np.float64]], names: list[str], j
     for i, (name, values) in enumerate(parts.items()):
         sign = np.where(values < 0, -1, 1)
         left = np.where(sign > 0, ends[1], ends[-1])
-        style: dict[str, Any] = {"color": PALETTE[i % len(PALETTE)], "hatch": _HATCHES[i // 2 % len(_HATCHES)]}
+        style: dict[str, Any] = {"color": PALETTE[i % len(PALETTE)], "hatch": _HATCHES[(i + i // len(PALETTE)) % len(_HATCHES)]}
         ax.barh(rows, values, left=left, height=0.62, edgecolor="white", linewidth=0.6, label=short(name, 34), **style)
         for side in ends:
             ends[side] = ends[side] + np.where(sign == side, np.nan_to_num(values), 0.0)

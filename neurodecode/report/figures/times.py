@@ -179,13 +179,37 @@ def pattern_course(
 
 
 def axis_times(times: Any, unit: str | None = None) -> tuple[NDArray[np.float64], str]:
-    """Times for an axis: ms for short windows, s for long ones."""
+    """Times for an axis: ms for short windows, s for long ones.
+
+    Parameters
+    ----------
+    times : array_like of shape (n_times,)
+        Times in s.
+    unit : {"ms", "s"}, optional
+        Unit, where it is given.
+
+    Returns
+    -------
+    times : array of shape (n_times,)
+        In that unit.
+    unit : str
+        Its name.
+    """
     seconds = np.asarray(times, float)
     unit = unit or ("ms" if np.abs(seconds).max(initial=0) < 10 else "s")
     return (seconds * 1e3, unit) if unit == "ms" else (seconds, unit)
 
 
 def mark_zero(ax: Axes, times: NDArray[np.float64]) -> None:
+    """A line at the event, where the axis of times has it inside.
+
+    Parameters
+    ----------
+    ax : Axes
+        Where to draw.
+    times : array of shape (n_times,)
+        Times in the unit of the axis.
+    """
     if times[0] < 0 < times[-1]:
         ax.axvline(0, color=MUTED, linewidth=0.8)
 
