@@ -160,7 +160,7 @@ def stored_models(arrays: Mapping[str, NDArray[Any]], parameters: Mapping[str, A
 
     Parameters
     ----------
-    arrays : mapping of str to array
+    arrays : mapping of str to array of any shape
         Arrays of the file.
     parameters : mapping
         ``model_rdms``, ``model_names`` and ``leave_out``.
@@ -193,7 +193,7 @@ def image_models(arrays: Mapping[str, NDArray[Any]], parameters: Mapping[str, An
 
     Parameters
     ----------
-    arrays : mapping of str to array
+    arrays : mapping of str to array of any shape
         Arrays of the file.
     parameters : mapping
         ``images``, ``model``, ``source_of_model``, ``cache`` and ``device``.

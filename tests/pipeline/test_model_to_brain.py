@@ -75,8 +75,18 @@ def scanned(events: pd.DataFrame, drive: np.ndarray, rng: np.random.Generator) -
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random network of two blocks."""
-    return tiny_models.write_model("vit", tmp_path_factory.mktemp("model") / "vit")
+    """A random network of two blocks, whose weights are so large that its layers see pictures differently."""
+    import torch
+    from transformers import ViTModel
+
+    folder = tiny_models.write_model("vit", tmp_path_factory.mktemp("model") / "vit")
+    net = ViTModel.from_pretrained(folder)
+    with torch.no_grad():
+        for name, weights in net.named_parameters():
+            if weights.ndim == 2 and "embed" not in name and "pooler" not in name:
+                weights.mul_(20)
+    net.save_pretrained(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -113,9 +123,9 @@ def results_of(out: Path) -> dict[str, Any]:
 def test_the_layer_that_voxels_follow_wins(finished: Path) -> None:
     found = results_of(finished)
     scores = {row["layer"]: row["median"] for row in found["layers"]}
-    assert max(scores, key=scores.__getitem__) == str(LAYER)
+    assert scores[str(LAYER)] > max(scores["0"], scores["1"]) + 0.03
     assert found["score"] > 0.5
-    assert found["score"] > found["other_results"]["low-level features"]["score"] + 0.05
+    assert found["score"] > found["other_results"]["low-level features"]["score"] + 0.1
     assert found["fraction_significant"] > 0.8
 
 
@@ -133,8 +143,8 @@ def test_rdms_and_alignment_are_nearer_to_that_layer_than_to_the_first(finished:
     others = results_of(finished)["other_results"]
     rdms = {row["model"]: row["score"] for row in others["rsa"]["models"]}
     alignment = {row["layer"]: row["score"] for row in others["alignment"]["table"]}
-    assert alignment[f"layer {LAYER}"] > alignment["layer 0"] + 0.02
-    assert rdms[f"layer {LAYER}"] > max(rdms["layer 0"], rdms["low-level"]) + 0.02
+    assert alignment[f"layer {LAYER}"] > alignment["layer 0"] + 0.05
+    assert rdms[f"layer {LAYER}"] > max(rdms["layer 0"], rdms["low-level"]) + 0.05
     assert {row["chance"] for row in others["alignment"]["table"]} == {0.0}
 
 
