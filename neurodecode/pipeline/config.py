@@ -286,6 +286,12 @@ class EpochsFile(FileInput):
     predictors: list[str] = Field(default_factory=list, description="numeric columns that are compared as they are")
 
 
+class EpochsEncode(Encode):
+    """Encoding at each channel and time: a p value is corrected by the largest of all."""
+
+    correction: Literal["bh", "by", "max"] = "max"
+
+
 class ModelToEpochs(Settings):
     """Features of words against M/EEG epochs, at each channel and time."""
 
@@ -296,7 +302,7 @@ class ModelToEpochs(Settings):
     input: EpochsFile
     frequencies: str | None = Field(None, description="language of the word frequencies, e.g. nl; needs wordfreq")
     model: Network | None = None
-    encode: Encode = Encode(correction="max")
+    encode: EpochsEncode = EpochsEncode()
 
 
 Comparing = ModelToBrain | ModelToRdms | ModelToEpochs

@@ -20,8 +20,8 @@ def test_every_shipped_pipeline_is_valid_and_has_a_title():
 
 
 def test_generic_pipelines_are_the_defaults_of_their_model():
-    for name, model in MODELS.items():
-        config = load_config(name)
+    for name in MODELS.keys() & named_pipelines().keys():  # the others need the name of a file
+        config, model = load_config(name), MODELS[name]
         assert config == model(pipeline=name, title=config.title, description=config.description)
 
 
