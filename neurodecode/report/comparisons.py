@@ -50,7 +50,7 @@ def comparison_section(name: str, result: Any, contents: RunContents) -> Section
     Section
         Sentences with chance, baseline, ceiling, test and split; scores of targets, regions, times and maps.
     """
-    sentences = [_found(result), _baseline(result), *_ceiling(result), _test(result), as_sentence(result.split)]
+    sentences = [_found(result, _spaces(result)), _baseline(result), *_ceiling(result), _test(result), as_sentence(result.split)]
     regions = region_table(result)
     pictures = [
         _targets_picture(result),
@@ -80,7 +80,7 @@ def layers_section(name: str, result: Any, contents: RunContents) -> Section:
     """
     chosen = comparison_section(name, result.best, contents)
     pictures = [_curve_picture(result), *_heat_pictures(result), *chosen.pictures]
-    sentences = [_chosen(result), *chosen.sentences]
+    sentences = [_chosen(result), _found(result.best, _one_layer(result.best)), *chosen.sentences[1:]]
     tables = [Table("Layers", layer_table(result)), *chosen.tables]
     return replace(chosen, sentences=sentences, pictures=pictures, tables=tables)
 
@@ -165,7 +165,7 @@ def _significance_tile(result: Any) -> Tile:
     return Tile("Significant targets", percent(n_significant(result.q), result.n_targets), note)
 
 
-def _found(result: Any) -> str:
+def _found(result: Any, features: str) -> str:
     low, high = quartiles(result.score)
     over = f"the median over {plural(result.n_targets, 'target')}"
     missing = result.n_targets - len(known(result.score))
@@ -173,7 +173,7 @@ def _found(result: Any) -> str:
         f" {plural(missing, 'target')} could not be scored and {'is' if missing == 1 else 'are'} left out." if missing else ""
     )
     return (
-        f"The responses of {targets_text(result.units, result.times)} were predicted from {_spaces(result)} in held-out data "
+        f"The responses of {targets_text(result.units, result.times)} were predicted from {features} in held-out data "
         f"with a {metric_name(result.metric)} of {score_text(middle(result.score))}, {over} (quartiles {score_text(low)} to "
         f"{score_text(high)}); no information gives {number(result.chance)}, a perfect prediction of data without noise reaches "
         f"{number(result.best)}.{unscored}"
@@ -187,8 +187,15 @@ def _spaces(result: Any) -> str:
         return "the features"
     named = [f"{name} ({n} columns)" for name, n in spaces.items() if name not in nuisance]
     named = [*named[:6], *([f"{len(named) - 6} more"] if len(named) > 6 else [])]
-    beside = f" together with the nuisance features ({', '.join(map(str, nuisance))})" if nuisance else ""
-    return ", ".join(named) + beside
+    return ", ".join(named) + _beside(nuisance)
+
+
+def _one_layer(result: Any) -> str:
+    return f"the layer chosen for each{_beside(result.settings.get('nuisance') or [])}"
+
+
+def _beside(nuisance: list[str]) -> str:
+    return f" together with the nuisance features ({', '.join(map(str, nuisance))})" if nuisance else ""
 
 
 def _baseline(result: Any) -> str:

@@ -224,6 +224,7 @@ def test_layers_are_told_with_how_they_were_chosen() -> None:
     text = words(section)
     assert "one of 6 layers was chosen by its score on inner folds of the training data" in text
     assert f"Chosen most often: {often}" in text
+    assert "predicted from the layer chosen for each together with the nuisance features (luminance) in held-out data" in text
     assert f"Of single layers {best} has the highest median r" in text
     assert "the best of many on the test data is no score of its own" in text
     assert [picture.name for picture in section.pictures[:2]] == ["layers", "regions-layers"]
