@@ -17,18 +17,10 @@ from neurodecode.errors import DataError
 from neurodecode.linear.backend import get_backend
 from neurodecode.linear.delays import run_of
 from neurodecode.linear.folds import resolve_folds
+from neurodecode.linear.matrix import check_features, from_samples
 from neurodecode.linear.missing import folds_within, missing_patterns
 from neurodecode.linear.scoring import Errors
-from neurodecode.linear.solve import (
-    Features,
-    Settings,
-    Solution,
-    check_features,
-    from_samples,
-    intercepts,
-    prepare_features,
-    solve_targets,
-)
+from neurodecode.linear.solve import Features, Settings, Solution, intercepts, prepare_features, solve_targets
 
 _Array = NDArray[Any]
 _AT_ONCE = 2**26  # bytes of predictions that are scored at once

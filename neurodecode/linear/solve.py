@@ -10,17 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodecode.data.splits import Split
-from neurodecode.errors import DataError
 from neurodecode.linear.alphas import resolve_alphas
 from neurodecode.linear.backend import Backend
 from neurodecode.linear.blocks import plan_folds
 from neurodecode.linear.hats import Design, Hats, factorise, lift_constant, make_hats, precise_enough
+from neurodecode.linear.matrix import centred, check_features, feature_parts, from_samples
 from neurodecode.linear.scoring import Errors, Tally, fold_errors, known_of_blocks, known_of_folds
 
 _Floats = NDArray[np.float64]
 _Array = NDArray[Any]
 _SLAB = 2**26  # bytes of targets read at once
-_COLUMNS = 2**26  # bytes of features read at once for a kernel
 TOLERANCES = {("grid", "float32"): 1e-5, ("coarse", "float32"): 3e-4, ("grid", "float64"): 1e-10, ("coarse", "float64"): 3e-4}
 
 
@@ -141,56 +140,6 @@ def prepare_features(
     return Features(x, mean, design, settings)
 
 
-def check_features(x: _Array) -> _Floats:
-    """Mean of each feature, refused where one is not finite.
-
-    Parameters
-    ----------
-    x : array of shape (n_samples, n_features)
-        Features.
-
-    Returns
-    -------
-    array of shape (n_features,)
-        Means.
-
-    Raises
-    ------
-    DataError
-        Naming the first feature and sample that is not finite.
-    """
-    with np.errstate(invalid="ignore"):
-        mean = np.asarray(x.mean(axis=0, dtype=np.float64))
-    bad = np.flatnonzero(~np.isfinite(mean))
-    if len(bad):
-        row = int(np.flatnonzero(~np.isfinite(np.asarray(x[:, bad[0]])))[0])
-        raise DataError(f"X holds NaN or infinite values in {len(bad)} features, the first in sample {row} of feature {bad[0]}")
-    return mean
-
-
-def centred(x: _Array, mean: _Floats, columns: slice, dtype: Any) -> _Array:
-    """Some features about their means.
-
-    Parameters
-    ----------
-    x : array of shape (n_samples, n_features)
-        Features.
-    mean : array of shape (n_features,)
-        Means.
-    columns : slice
-        Which features.
-    dtype : numpy dtype
-        Precision of the result.
-
-    Returns
-    -------
-    array of shape (n_samples, n_columns)
-        A copy.
-    """
-    kind = np.promote_types(x.dtype, np.float32)
-    return np.asarray(np.subtract(x[:, columns], mean[columns].astype(kind), dtype=kind), dtype)
-
-
 def intercepts(features: Features, solution: Solution) -> _Floats:
     """Offsets that go with weights of features as they came.
 
@@ -210,9 +159,9 @@ def intercepts(features: Features, solution: Solution) -> _Floats:
         return np.zeros_like(solution.mean)
     towards = features.mean
     if features.design.form == "dual":
-        parts = _feature_parts(features.x, np.float64)
+        parts = feature_parts(features.x, np.float64)
         towards = sum((centred(features.x, features.mean, part, np.float64) @ features.mean[part] for part in parts), np.zeros(1))
-    step = max(1, _COLUMNS // (8 * len(towards)))
+    step = max(1, _SLAB // (8 * len(towards)))
     found = [solution.weights[a : a + step].astype(np.float64) @ towards for a in range(0, len(solution.mean), step)]
     return solution.mean - np.concatenate(found)
 
@@ -238,35 +187,6 @@ def feature_weights(features: Features, solution: Solution) -> _Array:
     return from_samples(weights, features.x, features.mean)
 
 
-def from_samples(dual: _Array, x: _Array, mean: _Floats) -> _Array:
-    """Weights of features from those of samples.
-
-    Parameters
-    ----------
-    dual : array of shape (n_targets, n_samples)
-        Weights of samples.
-    x : array of shape (n_samples, n_features)
-        Features.
-    mean : array of shape (n_features,)
-        What they are centred by.
-
-    Returns
-    -------
-    array of shape (n_targets, n_features)
-        ``dual' X``.
-    """
-    found = np.empty((len(dual), x.shape[1]), dual.dtype)
-    for part in _feature_parts(x, dual.dtype):
-        found[:, part] = dual @ centred(x, mean, part, dual.dtype)
-    return found
-
-
-def _feature_parts(x: _Array, precision: Any) -> list[slice]:
-    """Features some at a time."""
-    step = max(1, _COLUMNS // (len(x) * np.dtype(precision).itemsize))
-    return [slice(start, start + step) for start in range(0, x.shape[1], step)]
-
-
 def _features_and_gram(
     x: _Array, mean: _Floats, intercept: bool, backend: Backend, dtype: Any, precision: Any
 ) -> tuple[Any, Any]:
@@ -282,7 +202,7 @@ def _features_and_gram(
 def _kernel(x: _Array, mean: _Floats, intercept: bool, backend: Backend, dtype: Any, precision: Any) -> tuple[None, Any]:
     """Products of centred samples, some features at a time."""
     gram: Any = 0
-    for part in _feature_parts(x, precision):
+    for part in feature_parts(x, precision):
         some = backend.asarray(centred(x, mean, part, precision), precision)
         gram = gram + some @ some.T
     return None, gram
