@@ -77,7 +77,8 @@ def _next_commands(root: Path, summary: BidsSummary) -> list[str]:
     from neurodecode.pipeline import load_config, named_pipelines
 
     configs = {name: load_config(name) for name in named_pipelines()}
-    named = {task: name for name, config in configs.items() for task in config.input.tasks or []}
+    inputs = {name: config.input for name, config in configs.items() if hasattr(config.input, "tasks")}  # others read one file
+    named = {task: name for name, chosen in inputs.items() for task in chosen.tasks or []}
     tasks = summary.recordings[["task", "datatype"]].dropna().drop_duplicates().itertuples(index=False)
     commands = []
     for task, datatype in tasks:

@@ -17,6 +17,8 @@ import pandas as pd
 import pytest
 from bids_trees import SHAPE, TR, write_description, write_json, write_table, write_volume
 from contracts.members import modules
+from PIL import Image
+from scipy.spatial.distance import pdist, squareform
 
 from neurodecode.errors import DataError, NeurodecodeError
 from neurodecode.pipeline import load_config
@@ -33,6 +35,8 @@ class Miniature(NamedTuple):
     """Name of the pipeline."""
     settings: list[str]
     """What is set on the command line."""
+    on_subjects: bool = False
+    """Whether the step on a subject is tested, too."""
 
 
 def write_blocks(root: Path) -> None:
@@ -56,12 +60,51 @@ def write_contacts(root: Path) -> None:
     write_json(file.with_suffix(".json"), {"PowerLineFrequency": 60, "TaskName": "faces", "SamplingFrequency": 400.0})
 
 
-RAW = ["clean.allow_raw=true", "clean.confounds=null", "mask=null", "responses.method=block_average", "decode.n_permutations=5"]
+def write_pictures(root: Path) -> None:
+    """The same blocks, each with a picture of its own."""
+    write_blocks(root)
+    (root / "stimuli").mkdir()
+    rng = np.random.default_rng(1)
+    for events in sorted(root.rglob("*_events.tsv")):
+        table = pd.read_csv(events, sep="\t")
+        names = [f"{events.stem}_{i}.png" for i in range(len(table))]
+        for name in names:
+            Image.fromarray(rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(root / "stimuli" / name)
+        write_table(events, table.assign(stim_file=names))
+
+
+def write_rdms(root: Path) -> None:
+    """Dissimilarities of twelve images, in the arrays of the 92 objects."""
+    root.mkdir(parents=True)
+    rng = np.random.default_rng(2)
+    rdms = np.stack([squareform(pdist(rng.standard_normal((12, 5)))) for _ in range(8)])
+    arrays = {"hit_rdms": rdms[:4].reshape(2, 2, 12, 12), "monkey_it_rdm": rdms[4], "model_rdms": rdms[5:]}
+    images = rng.integers(0, 256, (12, 16, 16, 3), dtype=np.uint8)
+    np.savez(root / "objects92.npz", images=images, model_names=np.array(["animacy", "V1", "monkeyIT"]), **arrays)
+
+
+def write_words(root: Path) -> None:
+    """Forty epochs of three channels, each after a word."""
+    import mne
+
+    root.mkdir(parents=True)
+    rng = np.random.default_rng(3)
+    words = [f"w{'o' * (i % 7)}rd{i}" for i in range(40)]
+    metadata = pd.DataFrame({"association": words, "FAS": rng.random(40)})
+    info = mne.create_info(["Fz", "Cz", "Pz"], 50.0, "eeg")
+    epochs = mne.EpochsArray(1e-6 * rng.standard_normal((40, 3, 10)), info, metadata=metadata, verbose="error")
+    epochs.save(root / "priming_n400-epo.fif", verbose="error")
+
+
+RAW = ["clean.allow_raw=true", "clean.confounds=null", "mask=null", "responses.method=block_average"]
 EPOCHS = ["signal.l_freq=null", "signal.h_freq=30", "epochs.tmin=-0.1", "epochs.tmax=0.2", "epochs.baseline=null"]
 MINIATURES = [
-    Miniature(write_blocks, "fmri_decoding", RAW),
+    Miniature(write_blocks, "fmri_decoding", [*RAW, "decode.n_permutations=5"], True),
     Miniature(meeg_files.write_bids, "meeg_decoding", [*EPOCHS, "signal.reference=null", "signal.bad_channels=keep"]),
     Miniature(write_contacts, "ieeg_quality", ["reference=none"]),
+    Miniature(write_pictures, "model_to_brain", [*RAW, "encode.n_permutations=9", "rsa.n_bootstrap=20"], True),
+    Miniature(write_rdms, "objects92_rsa", ["rsa.n_bootstrap=20"], True),
+    Miniature(write_words, "priming_n400", ["encode.n_permutations=9"], True),
 ]
 
 
@@ -147,7 +190,7 @@ def test_steps(tmp_path: Path) -> None:
         folder = tmp_path / str(i)
         runs, subjects = items_of(miniature, folder)
         check_step(runs[0], folder)
-        if miniature.pipeline == "fmri_decoding":
+        if miniature.on_subjects:
             for item in runs[1:]:
                 run_item(item)
             check_step(subjects[0], folder / "subject")
