@@ -16,6 +16,11 @@ from .classification import confusion_matrix as confusion_matrix
 from .classification import roc_auc as roc_auc
 from .corrections import false_discovery_rate as false_discovery_rate
 from .corrections import tail_p_values as tail_p_values
+from .feature_layers import METRIC_LAYERS as METRIC_LAYERS
+from .feature_layers import FeatureLayer as FeatureLayer
+from .feature_layers import layer_features as layer_features
+from .identification import feature_distance as feature_distance
+from .identification import two_way_identification as two_way_identification
 from .image import pixcorr as pixcorr
 from .inference import between_group_permutation as between_group_permutation
 from .inference import fold_confidence_interval as fold_confidence_interval
@@ -24,6 +29,10 @@ from .inference import permutation_p_value as permutation_p_value
 from .inference import within_group_permutation as within_group_permutation
 from .matching import SoftMatch as SoftMatch
 from .matching import soft_match as soft_match
+from .n_way import n_way_chance as n_way_chance
+from .n_way import n_way_top_k as n_way_top_k
+from .reconstruction import ImageReport as ImageReport
+from .reconstruction import image_report as image_report
 from .regression import pearson_r as pearson_r
 from .regression import r2_score as r2_score
 from .similarity import CanonicalCorrelation as CanonicalCorrelation
@@ -31,3 +40,4 @@ from .similarity import Procrustes as Procrustes
 from .similarity import cca as cca
 from .similarity import cka as cka
 from .similarity import procrustes as procrustes
+from .structural_similarity import ssim as ssim

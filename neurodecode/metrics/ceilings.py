@@ -162,7 +162,9 @@ def _group_codes(groups: ArrayLike, stimulus: ArrayLike | None) -> NDArray[np.in
         raise DataError(f"groups of shape {names.shape} need the stimulus of each trial, got a stimulus of shape {trials}")
     codes = np.unique(names, return_inverse=True)[1].astype(np.int64)
     if codes.max(initial=0) < 1:
-        raise DataError(f"all {len(codes)} trials are of one group ({names.ravel().tolist()[0]!r}): halves need two, leave groups away")
+        raise DataError(
+            f"all {len(codes)} trials are of one group ({names.ravel().tolist()[0]!r}): halves need two, leave groups away"
+        )
     return codes
 
 
