@@ -11,6 +11,7 @@ from . import pipeline as pipeline
 from . import preprocess as preprocess
 from . import report as report
 from . import simulate as simulate
+from . import train as train
 from .data import Intervals as Intervals
 from .data import Recording as Recording
 from .data import Responses as Responses
