@@ -112,8 +112,10 @@ def siglip_loss(
     ----------
     Zhai et al., ICCV (2023), where duplicates are negatives.
     """
+    import torch
+
     logits = similarity(predicted, targets) * scale + bias
-    positive = (logits.detach() * 0).bool().fill_diagonal_(True)
+    positive = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
     if positive_mask is not None:
         positive = positive | _off_diagonal(positive_mask, logits)
     elif duplicate_cosine is not None:
