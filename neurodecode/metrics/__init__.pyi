@@ -35,6 +35,8 @@ from .reconstruction import ImageReport as ImageReport
 from .reconstruction import image_report as image_report
 from .regression import pearson_r as pearson_r
 from .regression import r2_score as r2_score
+from .retrieval import RetrievalReport as RetrievalReport
+from .retrieval import retrieval_report as retrieval_report
 from .similarity import CanonicalCorrelation as CanonicalCorrelation
 from .similarity import Procrustes as Procrustes
 from .similarity import cca as cca

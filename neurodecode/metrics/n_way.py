@@ -20,7 +20,7 @@ class _Rivals(NamedTuple):
 
 
 def n_way_chance(n: int = 50, k: int = 1, gt_top: int = 3) -> float:
-    r"""n-way top-k accuracy of a classifier that knows nothing.
+    r"""Accuracy by n-way top-k of a classifier that knows nothing.
 
     :math:`1 - \binom{n - 1}{k} / \binom{n - 1 + m}{k}` for m right classes. It fails only if the k best of the m right and
     n - 1 other classes are all others. With m = 1 this is k / n; with m = 3 and k = 1 it is 3 / (n + 2): .75 of two and .058 of
