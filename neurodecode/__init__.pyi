@@ -7,6 +7,7 @@ from . import features as features
 from . import io as io
 from . import linear as linear
 from . import metrics as metrics
+from . import models as models
 from . import pipeline as pipeline
 from . import preprocess as preprocess
 from . import report as report

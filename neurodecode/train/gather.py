@@ -104,3 +104,10 @@ def _joined(rows: list[Tensor]) -> Tensor:
     import torch
 
     return torch.cat(rows)
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one that writes and speaks."""
+    import torch.distributed as dist
+
+    return n_processes() == 1 or dist.get_rank() == 0
