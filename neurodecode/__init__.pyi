@@ -4,6 +4,7 @@ from . import datasets as datasets
 from . import decode as decode
 from . import errors as errors
 from . import features as features
+from . import generate as generate
 from . import io as io
 from . import linear as linear
 from . import metrics as metrics
