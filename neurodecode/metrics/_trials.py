@@ -59,8 +59,9 @@ class Trials(NamedTuple):
         other = np.flatnonzero(given != own[self.code])
         if other.size:
             trial = int(other[0])
-            stimulus, expected = self.ids[self.code[trial]], own[self.code[trial]]
-            raise DataError(f"{name}: candidate {stimulus!r} is {expected!r} and, in trial {trial}, {given[trial]!r}")
+            code = self.code[trial]
+            stimulus, expected, got = (v.tolist()[i] for v, i in ((self.ids, code), (own, code), (given, trial)))
+            raise DataError(f"{name}: candidate {stimulus!r} is {expected!r} and, in trial {trial}, {got!r}")
         return own
 
 
@@ -151,9 +152,8 @@ def _refuse_two_targets(true: NDArray[Any], first: NDArray[np.intp], code: NDArr
     for trial in again:
         gap = float(np.abs(true[trial].astype(np.float64) - true[first[code[trial]]]).max())
         if gap > limit:
-            raise DataError(
-                f"candidate {names[trial]!r} has two targets: trials {first[code[trial]]} and {trial} differ by up to {gap:.3g}"
-            )
+            name, before = names.tolist()[trial], first[code[trial]]
+            raise DataError(f"candidate {name!r} has two targets: trials {before} and {trial} differ by up to {gap:.3g}")
 
 
 def n_identical(gallery: NDArray[Any]) -> int:

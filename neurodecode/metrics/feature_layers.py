@@ -118,7 +118,8 @@ def _batch(network: Any, pixels: NDArray[Any], chosen: FeatureLayer, caught: lis
 
     caught.clear()
     given = next((p for p in network.parameters() if p.is_floating_point()), torch.zeros(()))
-    network(prepare(torch.from_numpy(np.ascontiguousarray(pixels)).to(given.device), chosen).to(given.dtype))
+    shown = torch.from_numpy(np.array(pixels)).to(given.device)  # a copy: memory maps cannot be written to, tensors can
+    network(prepare(shown, chosen).to(given.dtype))
     if len(caught) != 1 or not isinstance(caught[0], torch.Tensor):
         raise DataError(
             f"layer {chosen.layer!r} gave {len(caught)} outputs {[type(c).__name__ for c in caught]}, expected one tensor"

@@ -201,7 +201,7 @@ def image_report(
         raise DataError(f"names must differ, n_null >= 0, n_pairings >= 1; got {sorted(names)}, {n_null} and {n_pairings}")
     options = _Options(protocol, frozenset(distances), direction, n, k, gt_top, random_state)
     shown, given = np.asarray(true), np.asarray(made)
-    blank = np.broadcast_to(_mean_image(shown, mean_image), shown.shape[1:])[None]
+    blank = _mean_image(shown, mean_image)[None]
     sources = _Sources(extractors or {}, classifiers or {})
     views = [_look(images, sources, options) for images in (shown, given, blank)]
     scores = _scores(views[0], views[1], options)
