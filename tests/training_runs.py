@@ -48,7 +48,7 @@ def contrast(model: nn.Module, batch: dict[str, torch.Tensor], progress: float) 
 
 def contrast_in_noise(model: nn.Module, batch: dict[str, torch.Tensor], progress: float) -> torch.Tensor:
     """The same with noise from every stream of random numbers."""
-    noise = random.random() + np.random.random() + torch.rand(())
+    noise = random.random() + np.random.random() + torch.rand(())  # noqa: NPY002
     return clip_loss(model(batch["x"] + 0.1 * noise * torch.randn_like(batch["x"])), batch["y"], temperature=0.5)
 
 
