@@ -84,7 +84,11 @@ def layer_features(images: ArrayLike, network: Any, layer: str | FeatureLayer, *
     if batch_size < 1:
         raise DataError(f"batch_size must be at least 1, got {batch_size}")
     caught: list[Any] = []
-    hook = modules[chosen.layer].register_forward_hook(lambda module, given, output: caught.append(output))
+
+    def keep(module: Any, given: Any, output: Any) -> None:
+        caught.append(output.clone() if isinstance(output, torch.Tensor) else output)  # the next layer may work in place
+
+    hook = modules[chosen.layer].register_forward_hook(keep)
     training = [module for module in modules.values() if module.training]
     starts = tqdm(range(0, len(pixels), batch_size), desc=chosen.layer, disable=len(pixels) < 10 * batch_size, leave=False)
     try:

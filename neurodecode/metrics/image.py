@@ -13,13 +13,16 @@ from neurodecode.metrics._resize import BLOCK, NSD_SIZE, resize
 from neurodecode.metrics.feature_layers import METRIC_LAYERS, FeatureLayer, layer_features
 from neurodecode.metrics.identification import feature_distance, two_way_identification
 from neurodecode.metrics.n_way import n_way_chance, n_way_top_k
+from neurodecode.metrics.reconstruction import ImageReport, image_report
 from neurodecode.metrics.regression import pearson_r
 from neurodecode.metrics.structural_similarity import ssim
 
 __all__ = [
     "METRIC_LAYERS",
     "FeatureLayer",
+    "ImageReport",
     "feature_distance",
+    "image_report",
     "layer_features",
     "n_way_chance",
     "n_way_top_k",

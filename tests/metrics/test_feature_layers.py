@@ -117,6 +117,11 @@ def test_double_precision_and_networks_without_parameters(rng: np.random.Generat
     assert layer_features(images(rng, n=2), nn.Sequential(nn.Conv2d(3, 2, 3)).double(), layer).dtype == np.float32
 
 
+def test_a_layer_before_one_that_works_in_place(rng: np.random.Generator) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 2, 3), nn.ReLU(inplace=True))
+    assert layer_features(images(rng, n=2), network, FeatureLayer("conv", "", "0", 8, "two_way")).min() < 0
+
+
 def test_extractors_of_a_report(network: nn.Module, rng: np.random.Generator) -> None:
     true = images(rng, n=6)
     extractors = {name: lambda shown, name=name: layer_features(shown, network, name) for name in ("alexnet_2", "swav")}
