@@ -49,7 +49,7 @@ class ArrayDataset:
 
         Parameters
         ----------
-        index : array of int64
+        index : array of int64 of shape (n,)
             Sample numbers.
 
         Returns

@@ -80,7 +80,7 @@ def own_share(batch: NDArray[np.int64], rank: int, world: int) -> NDArray[np.int
 
     Parameters
     ----------
-    batch : array of int64
+    batch : array of int64 of shape (n,)
         Sample numbers.
     rank, world : int
         Number of this process, and of all.
