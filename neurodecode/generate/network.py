@@ -67,6 +67,7 @@ def build_network(how: Compaction, channels: Sequence[int], patch: int, n_compon
             norm_num_groups=_GROUPS,
             add_attention=False,
             class_embed_type="identity",
+            resnet_time_scale_shift="scale_shift",  # after the normalisation, which would undo a mere shift
         )
         read = torch.nn.Linear(2 * n_components, _WIDTH)
         condition = torch.nn.Sequential(read, torch.nn.SiLU(), torch.nn.Linear(_WIDTH, 4 * channels[0]))
