@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from torch import nn
 from neurodecode.train import ArrayDataset, Trainer, clip_loss
 from neurodecode.train.sampler import BatchSampler
 
-BATCH, N_INPUTS, WIDTH, EPOCHS, N_TURNS = 128, 2000, 512, 6, 9
+BATCH, N_INPUTS, WIDTH, EPOCHS = 128, 2000, 512, 50
 
 
 def network() -> nn.Module:
@@ -33,42 +35,38 @@ def loss(model: nn.Module, batch: dict[str, torch.Tensor], progress: float) -> t
     return clip_loss(model(batch["x"]), batch["y"])
 
 
-def bare(samples: ArrayDataset) -> float:
-    """Seconds per step of the shortest loop that computes the same."""
-    model, times = network(), []
+def bare_steps(samples: ArrayDataset) -> Iterator[None]:
+    """Step after step of the shortest loop that computes the same."""
+    model = network()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.0)
     sampler = BatchSampler(len(samples), BATCH)
-    for epoch in range(EPOCHS):
+    for epoch in count():
         for rows in sampler.epoch(epoch):
-            batch = samples.batch(rows)
-            times.append(time.process_time())
-            loss(model, batch, 0.0).backward()
+            loss(model, samples.batch(rows), 0.0).backward()
             optimizer.step()
             optimizer.zero_grad()
-    return float(np.percentile(np.diff(times), 20))  # what other programs on the machine disturb least
-
-
-def trained(samples: ArrayDataset) -> float:
-    """Seconds per step of the trainer."""
-    times: list[float] = []
-
-    def timed(model: nn.Module, batch: dict[str, torch.Tensor], progress: float) -> Any:
-        times.append(time.process_time())
-        return loss(model, batch, progress)
-
-    Trainer(epochs=EPOCHS, batch_size=BATCH, device="cpu").fit(network(), timed, samples)
-    return float(np.percentile(np.diff(times), 20))  # what other programs on the machine disturb least
+            yield
 
 
 def main() -> None:
-    """Print the medians and their ratio."""
+    """Let both do steps in turn, so that other programs on the machine disturb them alike; a line is logged at each step."""
     torch.set_num_threads(1)
     samples = data()
-    bare(samples), trained(samples)
-    pairs = np.array([(bare(samples), trained(samples)) for _ in range(N_TURNS)])
-    alone, ours = np.median(pairs, axis=0)
-    print(f"bare loop {1e3 * alone:.2f} ms per step, Trainer {1e3 * ours:.2f} ms: {100 * (ours / alone - 1):+.1f} %")
-    print(f"medians of {N_TURNS} turns of {EPOCHS * len(samples) // BATCH} steps; ratio in each: {pairs[:, 1] / pairs[:, 0]}")
+    other, times, mark = bare_steps(samples), [], [0.0]
+
+    def alternate(record: dict[str, Any]) -> None:
+        end = time.process_time()
+        next(other)
+        times.append((time.process_time() - end, end - mark[0]))
+        mark[0] = time.process_time()
+
+    Trainer(epochs=EPOCHS, batch_size=BATCH, device="cpu", log_every=1).fit(network(), loss, samples, callbacks=[alternate])
+    alone, ours = np.array(times[5:]).T
+    ratio = np.sort([np.median(part) for part in np.random.default_rng(0).choice(ours / alone, (1000, len(ours)))])
+    print(
+        f"bare loop {1e3 * np.median(alone):.2f} ms per step, Trainer {1e3 * np.median(ours):.2f} ms, {len(ours)} pairs of steps"
+    )
+    print(f"median ratio {np.median(ours / alone):.3f}, 95 % interval {ratio[25]:.3f} to {ratio[975]:.3f}")
 
 
 if __name__ == "__main__":

@@ -70,10 +70,10 @@ def seeded(seed: int, rank: int = 0) -> Iterator[None]:
 
 
 def _hex(state: Tensor) -> str:
-    return bytes(state.tolist()).hex()
+    return state.numpy().tobytes().hex()
 
 
 def _tensor(text: str) -> Tensor:
     import torch
 
-    return torch.tensor(list(bytes.fromhex(text)), dtype=torch.uint8)
+    return torch.frombuffer(bytearray.fromhex(text), dtype=torch.uint8)

@@ -125,8 +125,10 @@ def build_optimizer(config: TrainerConfig, objective: Module) -> Optimizer:
 
 def store(run: Run) -> None:
     """Write a checkpoint; every process takes part, the first one writes."""
+    if run.folder is None:
+        return
     states = _of_all_processes(random_state.capture(), run.accelerator.device)
-    if run.folder is not None and run.accelerator.is_main_process:
+    if run.accelerator.is_main_process:
         tensors, settings = _optimizer_tensors(run.optimizer)
         groups = {"model": run.objective.model.state_dict(), "optimizer": tensors}
         groups |= {"ema": run.ema} if run.ema is not None else {}
@@ -249,5 +251,5 @@ def _of_all_processes(value: Any, device: Any) -> list[Any]:
     """A JSON value of each process, sent as bytes."""
     import torch
 
-    text = torch.tensor(list(json.dumps(value).encode()), dtype=torch.uint8, device=device)
-    return [json.loads(bytes(part.tolist())) for part in gather_rows(text)]
+    text = torch.frombuffer(bytearray(json.dumps(value).encode()), dtype=torch.uint8).to(device)
+    return [json.loads(part.cpu().numpy().tobytes()) for part in gather_rows(text)]
