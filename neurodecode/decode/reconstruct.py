@@ -230,7 +230,8 @@ def _refuse_shared(shown: _Shown, splits: Sequence[Split], column: str) -> None:
 
 def _refuse_seen(shown: _Shown, maker: Any) -> None:
     """Refuse a reconstructor that was trained on pictures to be tested, where it can tell."""
-    seen = np.flatnonzero(maker.has_seen(shown.images)) if hasattr(maker, "has_seen") else []
+    known = maker.has_seen(shown.images) if hasattr(maker, "has_seen") else np.zeros(len(shown.ids), bool)
+    seen = np.flatnonzero(known)
     if len(seen):
         raise SplitLeakError(
             f"{type(maker).__name__} was trained on {len(seen)} of the {len(shown.ids)} pictures that are held out here, e.g. "
