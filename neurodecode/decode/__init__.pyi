@@ -1,4 +1,5 @@
 from .arrays import cross_validate_arrays as cross_validate_arrays
+from .generated import GeneratorReconstructor as GeneratorReconstructor
 from .group import combine_subjects as combine_subjects
 from .linear import LinearDecoder as LinearDecoder
 from .reconstruct import reconstruct as reconstruct

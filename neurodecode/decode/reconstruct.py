@@ -98,13 +98,15 @@ def reconstruct(
     DataError
         If samples name no or unknown stimuli, images differ in size or show nothing, or a used unit holds NaN.
     SplitLeakError
-        If a stimulus, or the same picture under another name, stands in training and test samples.
+        If a stimulus, or the same picture under another name, stands in training and test samples, or the reconstructor says
+        that it was trained on one before (``has_seen``).
     """
     if n_permutations < 0:
         raise DataError(f"n_permutations must be 0 or more, got {n_permutations}")
     shown, keep = _shown(responses, stimuli, column), usable_units(responses)
     folds, maker = make_folds(responses, groups, n_splits, None), reconstructor or RidgeReconstructor()
     _refuse_shared(shown, folds.splits, column)
+    _refuse_seen(shown, maker)
     features = np.asarray(responses.data)[:, keep].reshape(len(responses), -1)
     held = [_hold_out(split, features, shown, folds.groups, maker) for split in folds.splits]
     tested, made = np.concatenate([h.codes for h in held]), np.concatenate([h.reconstructions for h in held])
@@ -224,6 +226,17 @@ def _refuse_shared(shown: _Shown, splits: Sequence[Split], column: str) -> None:
                 f"{int(both.sum())} test samples of {split.name} show a picture that is shown in the training part, too, e.g. "
                 f"{name!r}: hold out by groups={column!r}, or give each picture one name"
             )
+
+
+def _refuse_seen(shown: _Shown, maker: Any) -> None:
+    """Refuse a reconstructor that was trained on pictures to be tested, where it can tell."""
+    known = maker.has_seen(shown.images) if hasattr(maker, "has_seen") else np.zeros(len(shown.ids), bool)
+    seen = np.flatnonzero(known)
+    if len(seen):
+        raise SplitLeakError(
+            f"{type(maker).__name__} was trained on {len(seen)} of the {len(shown.ids)} pictures that are held out here, e.g. "
+            f"{shown.ids[seen[0]]!r}: train it on others"
+        )
 
 
 def _hold_out(

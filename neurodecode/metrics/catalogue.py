@@ -14,7 +14,7 @@ class Metric(NamedTuple):
     title: str
     """Name for axes and tables."""
     chance: float | None
-    """Value without any information; None where it depends on the number of classes (1 / n_classes)."""
+    """Value without any information; None where it depends on the number of classes or candidates (1 / n)."""
     best: float
     """Value with all information."""
 
@@ -26,6 +26,11 @@ METRICS: dict[str, Metric] = {
     "r": Metric("Pearson correlation", 0.0, 1.0),
     "r2": Metric("explained variance R²", 0.0, 1.0),
     "pixcorr": Metric("pixel correlation", 0.0, 1.0),
+    "ssim": Metric("structural similarity SSIM", 0.0, 1.0),
+    "two_way_identification": Metric("two-way identification", 0.5, 1.0),
+    "feature_distance": Metric("correlation distance of features", 1.0, 0.0),
+    "n_way_top_k": Metric("50-way top-1 accuracy, three right classes", 3 / 52, 1.0),
+    "retrieval": Metric("top-1 retrieval among n candidates", None, 1.0),
     "cc_norm": Metric("normalised correlation", 0.0, 1.0),
     "cka": Metric("centred kernel alignment", 0.0, 1.0),
     "procrustes": Metric("Procrustes similarity", 0.0, 1.0),
@@ -42,7 +47,7 @@ def chance_level(name: str, n_classes: int | None = None) -> float:
     name : str
         One of `METRICS`.
     n_classes : int, optional
-        Number of classes, for the scores whose chance level is 1 / n_classes.
+        Number of classes or candidates, for the scores whose chance level is 1 / n_classes.
 
     Returns
     -------

@@ -47,7 +47,7 @@ def load_config(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Conf
         In one line: the key or value that is wrong, what was expected, and the closest name.
     """
     path = _find(name_or_path)
-    values = _read_yaml(path)
+    values = read_yaml(path)
     for override in overrides:
         _set(values, override)
     kind = values.get("pipeline")
@@ -56,7 +56,7 @@ def load_config(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Conf
     try:
         config: Config = MODELS[kind](**values)
     except ValidationError as error:
-        raise ConfigError(f"{path.name}: {_explain(error, MODELS[kind])}") from error
+        raise ConfigError(f"{path.name}: {explain(error, MODELS[kind])}") from error
     return config
 
 
@@ -72,7 +72,8 @@ def _find(name_or_path: str | Path) -> Path:
     return path
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a mapping of settings from a YAML file, or raise `ConfigError` naming it."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
@@ -98,7 +99,8 @@ def _set(values: dict[str, Any], override: str) -> None:
     inner[last] = value
 
 
-def _explain(error: ValidationError, model: type[BaseModel]) -> str:
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """Say in one line what is wrong with settings, with the closest name for an unknown key."""
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":

@@ -27,12 +27,21 @@ class Case(NamedTuple):
     """Embeddings of two pictures."""
 
 
-CASES: dict[str, Case] = {}
+def tiny() -> Any:
+    """Trained for two steps."""
+    from neurodecode.generate import TinyDiffusion
+
+    pictures = np.random.default_rng(0).integers(0, 256, (12, 8, 8, 3), np.uint8)
+    return TinyDiffusion(steps=2, channels=(8,), n_components=4, temperature=1.0).fit(pictures)
+
+
+CASES: dict[str, Case] = {"TinyDiffusion": Case(tiny, lambda: {"embedding": np.ones((2, 4))})}
 
 
 def members() -> dict[str, type]:
     """Public classes that generate."""
-    return {name: value for name, value in defined_in("generate") if inspect.isclass(value) and hasattr(value, "generate")}
+    classes = {name: value for name, value in defined_in("generate") if inspect.isclass(value) and hasattr(value, "generate")}
+    return {name: value for name, value in classes.items() if not getattr(value, "_is_protocol", False)}
 
 
 def check_generator(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:

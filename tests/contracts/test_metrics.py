@@ -74,11 +74,28 @@ def _images(rng: np.random.Generator) -> Pair:
     return truth, truth.copy()
 
 
+def _pictures(rng: np.random.Generator) -> Pair:
+    truth = rng.random((4, 24, 24, 1))
+    return truth, truth.copy()
+
+
+def _features(rng: np.random.Generator, n: int = 40, width: int = 60) -> Pair:
+    truth = rng.standard_normal((n, width))
+    return truth, truth.copy()
+
+
+def _other_features(rng: np.random.Generator) -> Pair:
+    return _features(rng)[0], _features(rng)[0]
+
+
 SCORES: dict[str, Score] = {
     "accuracy": Score("accuracy", *_classes(4), n_classes=4),
     "balanced_accuracy": Score("balanced_accuracy", *_classes(4), n_classes=4),
     "roc_auc": Score("roc_auc", _ranks, lambda rng: (rng.permutation(np.arange(N) % 4 == 0), rng.standard_normal(N))),
     "pixcorr": Score("pixcorr", _images, lambda rng: (rng.random((4, 10, 10, 1)), rng.random((4, 10, 10, 1)))),
+    "ssim": Score("ssim", _pictures, lambda rng: (_pictures(rng)[0], _pictures(rng)[0])),
+    **{name: Score(name, _features, _other_features) for name in ("two_way_identification", "feature_distance", "n_way_top_k")},
+    "retrieval_report": Score("retrieval", _features, _other_features, n_classes=40),
     "cc_norm": Score("cc_norm", _repeats, lambda rng: (_repeats(rng)[0], rng.standard_normal(N))),
     **{name: Score(name, _units, _other_units) for name in ("cka", "procrustes", "cca", "soft_match")},
     "pearson_r": Score("r", _values, lambda rng: (rng.standard_normal(N), rng.standard_normal(N))),
@@ -95,7 +112,10 @@ TOOLS = {  # functions about scores, which are none
     "confusion_matrix",
     "false_discovery_rate",
     "fold_confidence_interval",
+    "image_report",
+    "layer_features",
     "maximum_statistic_p_values",
+    "n_way_chance",
     "normalise_r",
     "normalise_r2",
     "permutation_p_value",
@@ -132,7 +152,7 @@ def check_metric(scored: Callable[..., Any], score: Score) -> None:
     found = [function(*score.ignorant(rng)) for _ in range(200)]
     chance = chance_level(score.entry, score.n_classes)
     assert np.mean(found) == pytest.approx(chance, abs=score.tolerance), "the chance level is another one"
-    assert max(found) < entry.best
+    assert (max(found) < entry.best) if entry.best > chance else (min(found) > entry.best)
     for bad in ((truth, perfect[:-1]), (truth[:0], perfect[:0]), (truth[:, None, None], perfect[:5])):
         with pytest.raises(DataError):
             if not np.isnan(function(*bad)):

@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from neurodecode.errors import DataError, NeurodecodeError
+from neurodecode.models import BrainProjector
 
 
 class Case(NamedTuple):
@@ -39,7 +40,14 @@ class Case(NamedTuple):
     """How far ours may be off, as a share."""
 
 
-CASES: dict[str, Case] = {}
+CASES: dict[str, Case] = {
+    "BrainProjector": Case(
+        lambda: BrainProjector(7, 3, hidden=5, n_blocks=2),
+        lambda: {"responses": torch.linspace(-1, 1, 14).reshape(2, 7)},
+        lambda: BrainProjector(15724, 4096),
+        64_409_600,  # the layer of subject 1 in MindEye2
+    ),
+}
 PARTS: set[str] = set()
 
 

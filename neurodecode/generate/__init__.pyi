@@ -1,0 +1,8 @@
+from .conditions import Calibration as Calibration
+from .conditions import calibrate as calibrate
+from .loading import load_generator as load_generator
+from .multiplicative import MultiplicativeScheduler as MultiplicativeScheduler
+from .protocol import Generator as Generator
+from .protocol import generate_samples as generate_samples
+from .protocol import mean_of_samples as mean_of_samples
+from .tiny import TinyDiffusion as TinyDiffusion
