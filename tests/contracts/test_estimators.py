@@ -22,7 +22,7 @@ from neurodecode.data import Responses
 from neurodecode.decode import LinearDecoder
 from neurodecode.errors import DataError, NeurodecodeError
 
-RECONSTRUCTORS = {"Reconstructor", "RidgeReconstructor"}  # they fit arrays to images: tests/decode/test_reconstruct.py
+RECONSTRUCTORS = {"Reconstructor", "RidgeReconstructor", "GeneratorReconstructor"}  # arrays to images: tests/decode say how
 FOLDERS = ("decode", "artifacts", "analysis", "compare")
 PLAIN_FILES = {".json", ".npy", ".npz", ".tsv", ".safetensors"}
 
