@@ -14,7 +14,7 @@ from neurodecode.data.hashing import jsonable
 from neurodecode.pipeline.config import Config, IEEGQuality, ModelToBrain
 from neurodecode.pipeline.execute import ItemStatus
 from neurodecode.pipeline.findings import COMPARISONS, GROUP, finding, finding_sentence, group_finding, group_results
-from neurodecode.pipeline.plan import Unit, subject_items
+from neurodecode.pipeline.planning import Unit, subject_items
 from neurodecode.pipeline.step import read_provenance
 from neurodecode.pipeline.versions import versions
 

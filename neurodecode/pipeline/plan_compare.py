@@ -18,7 +18,7 @@ from neurodecode.pipeline.rdm_file import COMPARE_RDMS, LOOK_AT_RDMS
 from neurodecode.pipeline.step import Item
 
 if TYPE_CHECKING:
-    from neurodecode.pipeline.plan import Unit
+    from neurodecode.pipeline.planning import Unit
 
 FEATURES = "features"  # folder of embeddings in the output, shared by all subjects
 _ARRAYS = ("measured", "images", "model_rdms", "model_names")

@@ -18,7 +18,7 @@ from neurodecode.pipeline.config import Comparing, Config
 from neurodecode.pipeline.execute import ItemStatus, State, map_items
 from neurodecode.pipeline.executors import SerialExecutor, make_executor
 from neurodecode.pipeline.outputs import describe_output, write_outputs
-from neurodecode.pipeline.plan import Unit, check_compute, find_units, jobs_within, prepare_items, subject_items
+from neurodecode.pipeline.planning import Unit, check_compute, find_units, jobs_within, prepare_items, subject_items
 from neurodecode.pipeline.step import Item, check_item, run_item, why_run_item
 
 

@@ -22,7 +22,7 @@ from scipy.spatial.distance import pdist, squareform
 
 from neurodecode.errors import DataError, NeurodecodeError
 from neurodecode.pipeline import load_config
-from neurodecode.pipeline.plan import find_units, prepare_items, subject_items
+from neurodecode.pipeline.planning import find_units, prepare_items, subject_items
 from neurodecode.pipeline.step import PROVENANCE, Item, Step, read_provenance, run_item, why_run_item
 
 

@@ -20,7 +20,7 @@ from neurodecode.errors import ConfigError, CorruptFileError, FormatError, Neuro
 from neurodecode.features import embed_images
 from neurodecode.pipeline import ItemStatus, load_config, plan, run_participants, run_pipeline, verify
 from neurodecode.pipeline.collect import collect, results_table, sentence
-from neurodecode.pipeline.plan import find_units
+from neurodecode.pipeline.planning import find_units
 from neurodecode.pipeline.step import read_provenance
 from neurodecode.report import load_contents
 

@@ -13,7 +13,7 @@ from bids_trees import SHAPE, TR, bold, brain_mask, write_description, write_jso
 from neurodecode.errors import ConfigError, CorruptFileError, NeurodecodeError, SplitLeakError
 from neurodecode.pipeline import load_config, run_pipeline, verify
 from neurodecode.pipeline.outputs import redraw
-from neurodecode.pipeline.plan import find_units
+from neurodecode.pipeline.planning import find_units
 
 OPTIONS = [
     "clean.allow_raw=true",

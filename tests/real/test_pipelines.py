@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from neurodecode.pipeline import load_config, run_pipeline, verify
-from neurodecode.pipeline.plan import find_units, subject_items
+from neurodecode.pipeline.planning import find_units, subject_items
 from neurodecode.pipeline.step import run_item
 from neurodecode.report import load_contents
 
