@@ -67,7 +67,9 @@ def demo(folder: Path, seed: int) -> list[str]:
     model = TinyDiffusion(random_state=seed).fit(pool)
     classifier = SVC(C=10).fit(small(pool), digits.labels[rest])
     makers = {"ridge": RidgeReconstructor(n_features=500)}
-    makers |= {f"mean of {n}": GeneratorReconstructor(model, n_samples=n, n_features=500) for n in (1, 8)}
+    makers |= {
+        "one sample" if n == 1 else f"mean of {n}": GeneratorReconstructor(model, n_samples=n, n_features=500) for n in (1, 8)
+    }
     found = {name: reconstruct(responses, stimuli, reconstructor=maker, n_permutations=0) for name, maker in makers.items()}
     return [row(name, result, classifier) for name, result in found.items()]
 

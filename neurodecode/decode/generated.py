@@ -13,7 +13,7 @@ from neurodecode.data.parameters import Parameters
 from neurodecode.decode.features import best_features, location_and_scale
 from neurodecode.decode.ridge import fit_ridge, inner_folds, prepare_ridge
 from neurodecode.errors import DataError
-from neurodecode.generate.conditions import Calibration, calibrate
+from neurodecode.generate.conditions import held_out_uncertainty
 from neurodecode.generate.protocol import Generator, generate_samples
 
 _Floats = NDArray[np.float64]
@@ -24,9 +24,9 @@ _ALPHAS = tuple(float(a) for a in np.logspace(0, 8, 17))
 class GeneratorReconstructor(Parameters):
     """Ridge regression from features to a generator's embedding, then pictures; the mean of several samples by default.
 
-    How far each component of the prediction can be believed is learned on inner folds of the training groups
-    (`neurodecode.generate.calibrate`) and told to a generator that asks for it. The generator must be trained already, on images
-    that are not tested; `neurodecode.decode.reconstruct` refuses one that has seen them.
+    How uncertain each component of the prediction is, is found on inner folds of the training groups
+    (`neurodecode.generate.held_out_uncertainty`) and told to a generator that takes it. The generator must be trained already,
+    on images that are not tested; `neurodecode.decode.reconstruct` refuses one that has seen them.
 
     Parameters
     ----------
@@ -51,8 +51,8 @@ class GeneratorReconstructor(Parameters):
         Weights of the features as they came in; 0 for features not kept.
     intercept_ : array of shape (n_components,)
         Offsets.
-    calibration_ : Calibration
-        How predictions on held-out groups relate to the truth.
+    uncertainty_ : array of shape (n_components,)
+        Error of predictions for inner held-out groups.
 
     Raises
     ------
@@ -118,7 +118,7 @@ class GeneratorReconstructor(Parameters):
         images : array of shape (n_samples, height, width, 3)
             What was shown.
         groups : array of shape (n_samples,)
-            Groups kept together when penalties are chosen and predictions are calibrated.
+            Groups kept together when penalties and uncertainties are found.
 
         Returns
         -------
@@ -140,7 +140,7 @@ class GeneratorReconstructor(Parameters):
         for split in inner_folds(groups):
             coef, intercept = self._ridge(features[split.train], targets[split.train], groups[split.train])
             held_out[split.test] = features[split.test] @ coef + intercept
-        self.calibration_: Calibration = calibrate(held_out, targets)
+        self.uncertainty_ = held_out_uncertainty(held_out, targets)
         self.coef_, self.intercept_ = self._ridge(features, targets, groups)
         return self
 
@@ -166,11 +166,11 @@ class GeneratorReconstructor(Parameters):
             raise DataError(f"this {type(self).__name__} is not fitted: call fit first")
         if features.ndim != 2 or features.shape[1] != len(self.coef_):
             raise DataError(f"features have shape {features.shape}, the reconstructor was fitted on {len(self.coef_)} features")
-        told = self.calibration_.conditions(features @ self.coef_ + self.intercept_)
-        wanted = {self.generator.needs[0]: told["embedding"]}
+        embedding = np.asarray(features @ self.coef_ + self.intercept_, np.float32)
+        told = {self.generator.needs[0]: embedding}
         if "uncertainty" in getattr(self.generator, "optional", ()):
-            wanted["uncertainty"] = told["uncertainty"]
-        return wanted
+            told["uncertainty"] = np.tile(self.uncertainty_, (len(embedding), 1))
+        return told
 
     def samples(self, features: _Floats) -> NDArray[np.uint8]:
         """Make several pictures of each sample.

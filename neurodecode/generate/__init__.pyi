@@ -1,5 +1,4 @@
-from .conditions import Calibration as Calibration
-from .conditions import calibrate as calibrate
+from .conditions import held_out_uncertainty as held_out_uncertainty
 from .loading import load_generator as load_generator
 from .multiplicative import MultiplicativeScheduler as MultiplicativeScheduler
 from .protocol import Generator as Generator

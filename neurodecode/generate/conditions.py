@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-_Floats = NDArray[np.float64]
-_ROOM = 0.05  # least share of the variance left open, so that no component is believed exactly
+_ROOM = 0.05  # least share of the standard deviation left open, so that no component is believed exactly
 
 
 class Embedding(NamedTuple):
@@ -116,50 +115,23 @@ def simulate_decoding(coordinates: Tensor, generator: torch.Generator, *, known:
     return reliability * coordinates + (reliability * (1 - reliability)).sqrt() * noise, (1 - reliability).sqrt()
 
 
-class Calibration(NamedTuple):
-    """How predicted coordinates relate to true ones, component by component."""
+def held_out_uncertainty(predicted: NDArray[np.floating], true: NDArray[np.floating]) -> NDArray[np.float32]:
+    """How uncertain each component is, from predictions for images that the decoder was not fitted on.
 
-    slope: _Floats
-    """Regression of true on predicted coordinates, (n_components,)."""
-    offset: _Floats
-    """Offset of that regression, (n_components,)."""
-    uncertainty: _Floats
-    """Standard deviation of what it leaves, (n_components,)."""
-
-    def conditions(self, predicted: NDArray[np.floating]) -> dict[str, NDArray[np.float32]]:
-        """Conditions of a generator.
-
-        Parameters
-        ----------
-        predicted : array of shape (n_images, n_components)
-            Coordinates that a decoder predicts.
-
-        Returns
-        -------
-        dict
-            ``embedding``, the posterior mean, and ``uncertainty``, both (n_images, n_components).
-        """
-        means = np.asarray(predicted * self.slope + self.offset, np.float32)
-        return {"embedding": means, "uncertainty": np.broadcast_to(self.uncertainty.astype(np.float32), means.shape).copy()}
-
-
-def calibrate(predicted: NDArray[np.floating], true: NDArray[np.floating]) -> Calibration:
-    """Learn from held-out predictions how far to believe a decoder.
-
-    ``true = offset + slope * predicted + error`` by least squares, slope within 0 to 2; the standard deviation of the error is
-    the uncertainty of a component.
+    The root of the mean squared error, at most the standard deviation of the truth. Predictions are meant to be posterior means,
+    as those of a ridge are; refitting their slopes to a few hundred images costs more than it gains.
 
     Parameters
     ----------
     predicted : array of shape (n_images, n_components)
-        Predictions for images that the decoder was not fitted on.
+        Predictions.
     true : array of shape (n_images, n_components)
         What was to be predicted.
 
     Returns
     -------
-    Calibration
-        Slope, offset and uncertainty.
+    array of shape (n_components,)
+        Standard deviations, on the scale of the truth.
 
     Raises
     ------
@@ -169,9 +141,5 @@ def calibrate(predicted: NDArray[np.floating], true: NDArray[np.floating]) -> Ca
     x, y = np.asarray(predicted, float), np.asarray(true, float)
     if x.shape != y.shape or x.ndim != 2 or len(x) < 3 or not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise DataError(f"expected two finite arrays (n_images, n_components) of at least 3 images, got {x.shape} and {y.shape}")
-    spread = ((x - x.mean(axis=0)) ** 2).mean(axis=0)
-    shared = ((x - x.mean(axis=0)) * (y - y.mean(axis=0))).mean(axis=0)
-    slope = np.clip(np.divide(shared, spread, out=np.zeros_like(spread), where=spread > 0), 0, 2)
-    offset = y.mean(axis=0) - slope * x.mean(axis=0)
-    left = (y - offset - slope * x).std(axis=0)
-    return Calibration(slope, offset, np.clip(left, _ROOM * y.std(axis=0), y.std(axis=0)))
+    error, spread = np.sqrt(((y - x) ** 2).mean(axis=0)), y.std(axis=0)
+    return np.asarray(np.clip(error, _ROOM * spread, spread), np.float32)

@@ -41,8 +41,8 @@ class TinyDiffusion(Parameters):
 
     Conditions are the coordinates of an image on the principal components of the training images, and how uncertain each is.
     Training simulates decoders of any quality, so that one model serves every subject and fold; a decoder gives what it
-    predicts, with the uncertainty that it finds by cross-validation (`calibrate`). Images that were enlarged by a whole number
-    or are grey are learned at their own size and made large again, so nothing is lost by that.
+    predicts, with the uncertainty that it finds by cross-validation (`held_out_uncertainty`). Images that were enlarged by a
+    whole number or are grey are learned at their own size and made large again, so nothing is lost by that.
 
     Train it on images that no decoder is tested on; `has_seen` tells which it knows.
 
@@ -105,8 +105,8 @@ class TinyDiffusion(Parameters):
     learning_rate: float = 2e-3
     n_components: int = 40
     patch: int = 2
-    guidance: float = 1.5
-    temperature: float = 0.4
+    guidance: float = 1.25
+    temperature: float = 0.2
     device: str = "cpu"
     random_state: int = 0
 
@@ -227,8 +227,8 @@ class TinyDiffusion(Parameters):
         Parameters
         ----------
         conditions : mapping
-            ``embedding``, (n_images, n_components), and optionally ``uncertainty`` of the same shape, as `calibrate` gives them;
-            without it the embedding is taken as exact.
+            ``embedding``, (n_images, n_components), and optionally ``uncertainty`` of the same shape, the
+            standard deviation of each component; without it the embedding is taken as exact.
         init : array of shape (n_images, height, width, 3), optional
             Images to start from, e.g. those of a ridge.
         strength : float

@@ -1,4 +1,4 @@
-"""Principal components, simulated decoders and calibration."""
+"""Principal components, simulated decoders and uncertainty."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from generate_data import blobs
 from sklearn.decomposition import PCA
 
 from neurodecode.errors import DataError
-from neurodecode.generate import calibrate
+from neurodecode.generate import held_out_uncertainty
 from neurodecode.generate.compaction import find_compaction, shrink
 from neurodecode.generate.conditions import embed, fit_embedding, simulate_decoding
 
@@ -73,37 +73,24 @@ class TestSimulatedDecoding:
         assert float(average[0]) < float(average[10]) < float(average[19])
 
 
-class TestCalibration:
-    def planted(self, slope: float = 0.5, noise: float = 0.3, n: int = 20000) -> tuple[np.ndarray, np.ndarray]:
-        """Predictions, and what is true."""
+class TestUncertainty:
+    def test_the_error_is_found(self) -> None:
         rng = np.random.default_rng(0)
-        predicted = 2 + rng.standard_normal((n, 2))
-        return predicted, 1 + slope * predicted + noise * rng.standard_normal((n, 2))
+        true = rng.standard_normal((20000, 3)) * [1, 5, 100]
+        noise = rng.standard_normal((20000, 3)) * [0.1, 2, 30]
+        np.testing.assert_allclose(held_out_uncertainty(true - noise, true), [0.1, 2, 30], rtol=0.03)
 
-    def test_slope_offset_and_noise_are_found(self) -> None:
-        found = calibrate(*self.planted())
-        np.testing.assert_allclose(found.slope, 0.5, atol=0.02)
-        np.testing.assert_allclose(found.offset, 1, atol=0.05)
-        np.testing.assert_allclose(found.uncertainty, 0.3, rtol=0.03)
-        told = found.conditions(np.array([[4.0, 0.0]]))
-        np.testing.assert_allclose(told["embedding"], [[3, 1]], atol=0.1)
-        assert told["uncertainty"].shape == (1, 2)
-        assert told["embedding"].dtype == told["uncertainty"].dtype == np.float32
+    def test_an_offset_is_an_error(self) -> None:
+        true = np.random.default_rng(0).standard_normal((5000, 1)) * 9
+        np.testing.assert_allclose(held_out_uncertainty(true + 3, true), 3, rtol=1e-5)
 
-    def test_a_decoder_that_is_wrong_is_not_believed(self) -> None:
-        predicted, true = self.planted(slope=-1.0)
-        found = calibrate(predicted, true)
-        assert (found.slope == 0).all()
-        np.testing.assert_allclose(found.uncertainty, true.std(axis=0))
-
-    def test_a_prediction_without_variation(self) -> None:
-        found = calibrate(np.ones((5, 1)), np.arange(5.0)[:, None])
-        assert found.slope == 0
-        assert found.offset == 2
+    def test_a_decoder_that_is_wrong_knows_nothing_and_not_less(self) -> None:
+        true = np.random.default_rng(0).standard_normal((50, 3))
+        np.testing.assert_allclose(held_out_uncertainty(-5 * true, true), true.std(axis=0), rtol=1e-6)
 
     def test_something_always_stays_open(self) -> None:
         true = np.random.default_rng(0).standard_normal((50, 3))
-        np.testing.assert_allclose(calibrate(true, true).uncertainty, 0.05 * true.std(axis=0))
+        np.testing.assert_allclose(held_out_uncertainty(true, true), 0.05 * true.std(axis=0), rtol=1e-6)
 
     @pytest.mark.parametrize(
         ("predicted", "true"),
@@ -111,4 +98,4 @@ class TestCalibration:
     )
     def test_refusals(self, predicted: np.ndarray, true: np.ndarray) -> None:
         with pytest.raises(DataError, match="got"):
-            calibrate(predicted, true)
+            held_out_uncertainty(predicted, true)
