@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 import numpy as np
@@ -211,3 +212,24 @@ def get_backend(name: str = "numpy", device: str | None = None) -> Backend:
     if device not in (None, "cpu"):
         raise DataError(f"device={device!r} needs backend='torch': numpy computes on the CPU")
     return _NumpyBackend()
+
+
+def few_threads(size: int, most: int) -> AbstractContextManager[Any]:
+    """Small matrices on one thread: threads would wait for each other longer than they compute.
+
+    Parameters
+    ----------
+    size : int
+        Rows of the matrices that are factorised.
+    most : int
+        Up to this size one thread is faster.
+
+    Returns
+    -------
+    context manager
+        Limits the libraries of linear algebra inside, or does nothing.
+    """
+    import scipy.linalg  # noqa: F401  # a library must be loaded to be limited
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1) if size <= most else nullcontext()

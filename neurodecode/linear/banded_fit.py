@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurodecode.data.splits import Split
+from neurodecode.linear.backend import few_threads
 from neurodecode.linear.banded_forms import Form
 from neurodecode.linear.banded_search import Options, Search, Targets, search_bands
 from neurodecode.linear.banded_solve import final_weights
 
-_SMALL = 256  # rows of a matrix that one thread factorises in a millisecond
 _Floats = NDArray[np.float64]
 
 
@@ -58,17 +57,9 @@ def fit_bands(form: Form, y: Any, folds: Sequence[Split], gammas: _Floats, alpha
         Choice and weights.
     """
     size = min(form.n_columns(), len(y))
-    with _threads(size):
+    with few_threads(size, most=256):
         search = search_bands(form, y, folds, gammas, alphas, options)
         mean, targets = np.asarray(y.mean(axis=0, dtype=np.float64)), Targets.of(y, options.backend, form.dtype)
         gamma, alpha = gammas[search.candidate], alphas[search.alpha]
         weights = final_weights(options.backend, form.to(options.backend), partial(targets.about, mean), gamma, alpha)
     return BandedFit(search, gamma.T, alpha, mean, weights.T)
-
-
-def _threads(size: int) -> AbstractContextManager[Any]:
-    """Small matrices on one thread: threads would wait for each other longer than they compute."""
-    import scipy.linalg  # noqa: F401  # a library must be loaded to be limited
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(1) if size <= _SMALL else nullcontext()

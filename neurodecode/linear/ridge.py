@@ -14,7 +14,7 @@ from neurodecode.data.parameters import Parameters
 from neurodecode.data.responses import Responses
 from neurodecode.data.validate import check_option
 from neurodecode.errors import DataError
-from neurodecode.linear.backend import get_backend
+from neurodecode.linear.backend import few_threads, get_backend
 from neurodecode.linear.delays import run_of
 from neurodecode.linear.folds import resolve_folds
 from neurodecode.linear.matrix import check_features, from_samples
@@ -153,13 +153,18 @@ class RidgeCV(Parameters):
         self.folds_ = resolve_folds(len(x), run_of(groups, X, Y), self.cv, self.gap)
         dtype = np.float64 if x.dtype == y.dtype == np.float64 else np.float32
         settings = Settings(self.form, self.search, self.fit_intercept, self.target_batch, self.keep_coef)
+        with few_threads(min(x.shape), most=400):
+            return self._fit(x, y, settings, dtype)._drop_axis() if flat else self._fit(x, y, settings, dtype)
+
+    def _fit(self, x: Any, y: Any, settings: Settings, dtype: Any) -> RidgeCV:
+        """Features first, then targets, then those with missing samples."""
         features = prepare_features(x, self.folds_, self.alphas, settings, get_backend(self.backend, self.device), dtype)
         self.form_, self.alphas_ = features.design.form, features.design.alphas
         self.precision_ = "float64" if "64" in str(features.design.gram.dtype) else "float32"
         solution = solve_targets(features, y, best_r2)
         self._keep(features, solution)
         self._fit_missing(x, y, features, solution)
-        return self._drop_axis() if flat else self
+        return self
 
     def _keep(self, features: Features, solution: Solution) -> None:
         """Results of the targets without gaps."""
