@@ -97,7 +97,8 @@ def reconstruction_sentences(results: dict[str, Any]) -> list[str]:
         f"{found['metric']} {found['score']:.3f} over {found['n_images']} images (wrong pairs {found['chance']:.3f}, {p}; "
         f"{found['baseline_name']} {found['baseline']:.3f}); {found['split']}"
     )
-    beside = {name: value for name, value in others.items() if name != "reconstruction" and "identification" in value}
-    told = [f"{name} {value['score']:.3f}, identification {value['identification']:.3f}" for name, value in beside.items()]
-    ridge = f"ridge {found['score']:.3f}, identification {found['identification']:.3f}"
-    return [first, f"beside each other: {'; '.join([ridge, *told])}"] if told else [first]
+    methods = {
+        "ridge" if name == "reconstruction" else name: value for name, value in others.items() if "identification" in value
+    }
+    told = [f"{name} {value['score']:.3f}, identification {value['identification']:.3f}" for name, value in methods.items()]
+    return [first, f"beside each other: {'; '.join(told)}"] if len(told) > 1 else [first]

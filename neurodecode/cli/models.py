@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurodecode.data.describe import memory
-
 if TYPE_CHECKING:
     from neurodecode.io.weight_sets import WeightSet
 
@@ -19,6 +17,7 @@ Name = Annotated[str, typer.Argument(help="Name, see `neurodecode models list`, 
 @app.command("list")
 def list_models() -> None:
     """List the weight sets that parts of the package need, and which of them are on this machine."""
+    from neurodecode.data.describe import memory
     from neurodecode.io.weight_sets import local_weights, weight_set, weight_sets
 
     for name in weight_sets():
@@ -41,6 +40,7 @@ def fetch(
     mirror: Annotated[str | None, typer.Option(help="Take this mirror, see `neurodecode models info`.")] = None,
 ) -> None:
     """Fetch a weight set; afterwards everything works offline."""
+    from neurodecode.data.describe import memory
     from neurodecode.io.weight_sets import fetch_weights, weight_set
 
     chosen = weight_set(name)
@@ -50,6 +50,7 @@ def fetch(
 
 def describe(chosen: WeightSet) -> str:
     """Everything a user should know about a weight set, in a few lines."""
+    from neurodecode.data.describe import memory
     from neurodecode.io.weight_sets import local_weights
 
     here = local_weights(chosen)

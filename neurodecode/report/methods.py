@@ -156,7 +156,7 @@ def _generated(contents: RunContents) -> list[str]:
     if not counts:
         return []
     return [
-        "A conditional diffusion model [@ho2020; @song2021] that was trained on none of these images made pictures from what a "
+        "A conditional diffusion model [@ho2020; @song2020] that was trained on none of these images made pictures from what a "
         f"ridge regression predicted of its embedding; scored are means of {' and '.join(counts)} samples, beside the ridge and "
         "the mean training image."
     ]

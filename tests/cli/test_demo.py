@@ -97,7 +97,7 @@ def test_the_generator_is_not_trained_again(small: tuple[Path, Any]) -> None:
     [
         ("reconstruct.generator={}", "either folder or images"),
         ("reconstruct.generator={images: sourcedata/nothing}", "no folder 'sourcedata/nothing'"),
-        ("reconstruct.generator={images: ../data}", "no folder '../data'"),
+        ("reconstruct.generator={images: ..}", "no folder '..'"),
         ("reconstruct.generator={folder: nowhere}", "no folder nowhere"),
     ],
 )
