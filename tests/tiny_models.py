@@ -180,3 +180,15 @@ def hidden_states(folder: Path, part: str | None = None, **inputs: Any) -> tuple
     net = net if part is None else getattr(net, part)
     with torch.no_grad():
         return tuple(s.numpy() for s in net(**inputs, output_hidden_states=True).hidden_states)
+
+
+def pipeline(folder: Path) -> Path:
+    """A pipeline of diffusers that makes pictures of 8 x 8 pixels from noise."""
+    import torch
+    from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
+
+    torch.manual_seed(0)
+    blocks = {"down_block_types": ("DownBlock2D",), "up_block_types": ("UpBlock2D",)}
+    unet = UNet2DModel(sample_size=8, block_out_channels=(8,), norm_num_groups=4, layers_per_block=1, **blocks)
+    DDPMPipeline(unet, DDPMScheduler(num_train_timesteps=10)).save_pretrained(folder, safe_serialization=True)
+    return folder

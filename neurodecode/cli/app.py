@@ -11,6 +11,7 @@ import typer
 from neurodecode import __version__
 from neurodecode.cli.datasets import app as datasets_app
 from neurodecode.cli.demo import demo
+from neurodecode.cli.models import app as models_app
 from neurodecode.cli.train import train
 from neurodecode.errors import NeurodecodeError
 
@@ -22,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(datasets_app)
+app.add_typer(models_app)
 
 
 def run_app() -> None:

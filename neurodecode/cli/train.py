@@ -37,7 +37,7 @@ def train(
     finally:
         _leave_group()
     if results:
-        _summarise(results, root)
+        _summarise(results, root, config.stem, settings)
 
 
 def read_task(path: Path) -> tuple[str, Any]:
@@ -82,20 +82,27 @@ def sentence(result: dict[str, Any]) -> str:
     )
 
 
-def _summarise(results: list[dict[str, Any]], root: Path) -> None:
-    """Write all runs to one file, and say mean and spread where there are several."""
+def _summarise(results: list[dict[str, Any]], root: Path, title: str, settings: Any) -> None:
+    """Write all runs to one file and one report, and say mean and spread where there are several."""
     import json
 
     import numpy as np
 
     from neurodecode.data.atomic import write_text
+    from neurodecode.pipeline.versions import versions
+    from neurodecode.report import RunContents, write
+    from neurodecode.train.summary import summarise
 
     write_text(root / "results.json", json.dumps(results, indent=2) + "\n")
     k = next(iter(results[0]["chance"]))
     values = np.array([result["top_k"][k] for result in results])
     if len(values) > 1:
         typer.echo(f"{len(values)} seeds: top-{k} {values.mean():.3f} ± {values.std(ddof=1):.3f} (standard deviation)")
+    told = settings.model_dump(mode="json")
+    training = {"training": summarise(results, root, told)}
+    page = write(RunContents(title, "train", configuration=told, results=training, versions=versions()), root)
     typer.echo(f"results: {root / 'results.json'}")
+    typer.echo(f"report: {page}")
 
 
 def _end_if_stopped(result: dict[str, Any] | None) -> None:

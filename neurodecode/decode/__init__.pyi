@@ -3,6 +3,7 @@ from .generated import GeneratorReconstructor as GeneratorReconstructor
 from .group import combine_subjects as combine_subjects
 from .linear import LinearDecoder as LinearDecoder
 from .reconstruct import reconstruct as reconstruct
+from .reconstructors import MeanImage as MeanImage
 from .reconstructors import Reconstructor as Reconstructor
 from .reconstructors import RidgeReconstructor as RidgeReconstructor
 from .result import DecodingResult as DecodingResult

@@ -180,3 +180,56 @@ def _fit_each(x: _Floats, scores: _Floats, groups: NDArray[np.int64], alphas: _F
     """Ridge weights (n_features, n_components), offsets and penalties, one per component."""
     weights, offsets, chosen = fit_ridge(prepare_ridge(x, groups, alphas), scores)
     return weights.T, offsets, chosen
+
+
+@dataclass(eq=False)
+class MeanImage(Parameters):
+    """The mean training image whatever the responses are: the baseline that every table of reconstructions needs.
+
+    Attributes
+    ----------
+    image_ : array of shape (height, width, 3)
+        Mean brightness, 0 to 255.
+    """
+
+    def fit(self, features: _Floats, images: NDArray[np.uint8], groups: NDArray[np.int64]) -> MeanImage:
+        """Average the images.
+
+        Parameters
+        ----------
+        features : array of shape (n_samples, n_features)
+            Not used.
+        images : array of shape (n_samples, height, width, 3)
+            What was shown.
+        groups : array of shape (n_samples,)
+            Not used.
+
+        Returns
+        -------
+        MeanImage
+            This object.
+        """
+        self.image_ = np.asarray(images.mean(axis=0, dtype=np.float64))
+        return self
+
+    def predict(self, features: _Floats) -> _Floats:
+        """Show it for every sample.
+
+        Parameters
+        ----------
+        features : array of shape (n_samples, n_features)
+            Only their number counts.
+
+        Returns
+        -------
+        array of shape (n_samples, height, width, 3)
+            Brightness, 0 to 255.
+
+        Raises
+        ------
+        DataError
+            If it is not fitted.
+        """
+        if not hasattr(self, "image_"):
+            raise DataError(f"this {type(self).__name__} is not fitted: call fit first")
+        return np.repeat(self.image_[None], len(features), axis=0)

@@ -12,7 +12,7 @@ from typing import Any
 
 from neurodecode.data.validate import check_option, require
 from neurodecode.errors import CorruptFileError, DataError, FormatError, NeurodecodeError
-from neurodecode.features.model_files import ModelFiles, find_model, identity
+from neurodecode.io.model_files import ModelFiles, find_model, identity
 
 log = logging.getLogger(__name__)
 

@@ -29,6 +29,7 @@ _SUFFIXES: dict[tuple[Kind, ...], tuple[str, ...]] = {
     ("text",): (".txt",),
     ("image", "video"): (".gif",),
 }
+_IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 _LONGEST = 16 * 2**20  # bytes of a text
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 _EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
@@ -89,6 +90,54 @@ def read_stimuli(
     if found == "video":
         rows["sfreq"] = [film_rate(path) for path in chosen]
     return Stimuli(rows["id"].tolist(), _Files(chosen, _reader(found, size)), found, rows)
+
+
+def image_files(folder: str | Path) -> list[Path]:
+    """Images in a folder, in the order of their names.
+
+    Parameters
+    ----------
+    folder : str or Path
+        A folder; folders inside it are not looked into.
+
+    Returns
+    -------
+    list of Path
+        PNG, JPEG, BMP, TIFF and WebP files.
+
+    Raises
+    ------
+    FormatError
+        If there is none.
+    """
+    found = [path for path in sorted(Path(folder).glob("*")) if path.suffix.lower() in _IMAGES]
+    if not found:
+        raise FormatError(folder, f"it holds no image ({', '.join(_IMAGES)})", "Give the folder in which the images lie")
+    return found
+
+
+def read_image_folder(folder: str | Path) -> Stimuli:
+    """Take the images of a folder, e.g. those that a generator learns, and read each when it is used.
+
+    Parameters
+    ----------
+    folder : str or Path
+        A folder with image files.
+
+    Returns
+    -------
+    Stimuli
+        Images, uint8 (H, W, 3), by the names of their files.
+
+    Raises
+    ------
+    FormatError
+        If there is none; on access, if one is not of 8 bits or partly transparent.
+    CorruptFileError
+        On access, if a file is damaged.
+    """
+    paths = image_files(folder)
+    return Stimuli([path.name for path in paths], _Files(paths, _reader("image", None)), "image")
 
 
 def _events(events: Any) -> pd.DataFrame:

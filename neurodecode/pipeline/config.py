@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from neurodecode.errors import ConfigError
 
@@ -135,14 +135,30 @@ class EpochsDecode(Decode):
     time_resolved: bool = True
 
 
+class Generator(Settings):
+    """A generator whose pictures are shown beside those of the ridge: one that was saved, or one that is trained here."""
+
+    folder: str | None = Field(None, description="folder that TinyDiffusion.save wrote")
+    images: str | None = Field(None, description="folder of the data set with images that nobody was shown, to train on")
+    training_steps: int = Field(2000, gt=0)
+    n_samples: int = Field(8, ge=2, description="samples that are averaged; the first of them is scored alone, too")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Generator:
+        if (self.folder is None) == (self.images is None):
+            raise ConfigError(f"a generator needs either folder or images, got {self.folder!r} and {self.images!r}")
+        return self
+
+
 class Reconstruct(Settings):
-    """Reconstruction of the images that were shown, by ridge."""
+    """Reconstruction of the images that were shown, by ridge, and by a generator beside it."""
 
     stimulus: str = Field("stimulus", description="column of the events with the id of the image")
     file: str = Field("stim_file", description="column of the events with its file below stimuli/")
     groups: str = Field("run", description="what is held out; 'stimulus' where images come again in several runs")
     n_features: int | None = Field(None, gt=0, description="units kept in each training part, by default all")
     n_permutations: int = Field(999, ge=0, description="random pairings of images and reconstructions")
+    generator: Generator | None = None
 
 
 class FMRIDecoding(Settings):

@@ -76,20 +76,32 @@ def _reconstruct(responses: Responses, settings: Decode, parameters: Mapping[str
     from neurodecode import decode
     from neurodecode.io import read_stimuli
 
-    wanted = Reconstruct(**parameters["reconstruct"])
+    wanted, seed = Reconstruct(**parameters["reconstruct"]), parameters["seed"]
     stimuli = read_stimuli(parameters["root"], responses.samples, ids=wanted.stimulus, files=wanted.file)
     if settings.permute_labels is not None:
         responses = shuffle_within_runs(responses, wanted.stimulus, settings.permute_labels)
-    result = decode.reconstruct(
-        responses,
-        stimuli,
-        groups=wanted.groups,
-        reconstructor=decode.RidgeReconstructor(n_features=wanted.n_features),
-        column=wanted.stimulus,
-        n_permutations=wanted.n_permutations,
-        random_state=parameters["seed"],
-    )
-    return {"reconstruction": result}
+    options: dict[str, Any] = {"groups": wanted.groups, "column": wanted.stimulus, "n_permutations": wanted.n_permutations}
+    makers = _reconstructors(wanted, parameters.get("generator"), seed)
+    return {
+        name: decode.reconstruct(responses, stimuli, reconstructor=maker, random_state=seed, **options)
+        for name, maker in makers.items()
+    }
+
+
+def _reconstructors(wanted: Reconstruct, generator: str | None, seed: int) -> dict[str, Any]:
+    """The ridge; beside a generator also one sample, the mean of several, and the mean image that knows no response."""
+    from neurodecode import decode
+
+    ridge: dict[str, Any] = {"reconstruction": decode.RidgeReconstructor(n_features=wanted.n_features)}
+    if generator is None or wanted.generator is None:
+        return ridge
+    from neurodecode.generate import load_generator
+
+    counts = {"one sample": 1, f"mean of {wanted.generator.n_samples} samples": wanted.generator.n_samples}
+    options: dict[str, Any] = {"n_features": wanted.n_features, "random_state": seed}
+    model = load_generator(generator)
+    made = {name: decode.GeneratorReconstructor(model, n_samples=n, **options) for name, n in counts.items()}
+    return {**ridge, **made, "mean image": decode.MeanImage()}
 
 
 def shuffle_within_runs(responses: Responses, target: str, seed: int) -> Responses:

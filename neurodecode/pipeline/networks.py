@@ -31,7 +31,7 @@ def network_files(network: Network | None) -> dict[str, str]:
     """
     if network is None:
         return {}
-    from neurodecode.features.model_files import find_model
+    from neurodecode.io.model_files import find_model
 
     folder = find_model(network.source, revision=network.revision).folder
     return {f"model/{path.name}": str(path) for path in sorted(folder.iterdir()) if path.is_file()}

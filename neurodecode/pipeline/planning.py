@@ -18,6 +18,7 @@ from neurodecode.io.bids_tables import applicable, confounds_path, events_path, 
 from neurodecode.io.stimuli import stimulus_path
 from neurodecode.pipeline.config import Config, FMRIDecoding, IEEGQuality, MEEGDecoding, ModelToBrain, ModelToEpochs, ModelToRdms
 from neurodecode.pipeline.decode import DECODE
+from neurodecode.pipeline.generator import generator_files, generator_folder
 from neurodecode.pipeline.look import LOOK
 from neurodecode.pipeline.plan_compare import checked_file, compare_items, file_items
 from neurodecode.pipeline.prepare import PREPARE_BOLD, PREPARE_MEEG
@@ -221,7 +222,7 @@ def subject_items(config: Config, units: Sequence[Unit], out: Path, *, jobs: int
     parameters = {"decode": config.decode.model_dump(mode="json"), "seed": config.compute.seed, "title": config.title}
     if isinstance(config, FMRIDecoding) and config.reconstruct is not None:
         parameters["reconstruct"] = config.reconstruct.model_dump(mode="json")
-    items = []
+    items, generator = [], generator_folder(config, out)
     for subject in subjects:
         own = [unit for unit in units if unit.subject == subject]
         items.append(
@@ -231,10 +232,16 @@ def subject_items(config: Config, units: Sequence[Unit], out: Path, *, jobs: int
                 inputs={
                     **{unit.name: str(out / unit.output / "responses" / "meta.json") for unit in own},
                     **_stimulus_files(config, own),
+                    **generator_files(config, out),
                 },
                 parameters=parameters,
                 output=str(out / f"sub-{subject}" / f"sub-{subject}_desc-decoded_{own[0].files[0].suffix}"),
-                unkeyed={"prepared": [str(out / unit.output) for unit in own], "jobs": inner, "root": own[0].root},
+                unkeyed={
+                    "prepared": [str(out / unit.output) for unit in own],
+                    "jobs": inner,
+                    "root": own[0].root,
+                    "generator": None if generator is None else str(generator),
+                },
             )
         )
     return items

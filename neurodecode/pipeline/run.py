@@ -17,6 +17,7 @@ from neurodecode.pipeline.collect import collect, results_table, sentence
 from neurodecode.pipeline.config import Comparing, Config
 from neurodecode.pipeline.execute import ItemStatus, State, map_items
 from neurodecode.pipeline.executors import SerialExecutor, make_executor
+from neurodecode.pipeline.generator import generator_items
 from neurodecode.pipeline.outputs import describe_output, write_outputs
 from neurodecode.pipeline.planning import Unit, check_compute, find_units, jobs_within, prepare_items, subject_items
 from neurodecode.pipeline.step import Item, check_item, run_item, why_run_item
@@ -76,7 +77,7 @@ def plan(config: Config, data: str | Path, out: str | Path) -> list[tuple[str, s
     """
     check_compute(config)
     units = find_units(config, Path(data))
-    items = prepare_items(config, units, Path(data), Path(out))
+    items = [*prepare_items(config, units, Path(data), Path(out)), *generator_items(config, Path(data), Path(out))]
     planned = [(item.name, why_run_item(item) or "skipped: outputs are there and verified") for item in items]
     return planned + [(item.name, "after its runs") for item in subject_items(config, units, Path(out), jobs=1)]
 
@@ -239,9 +240,11 @@ def _compute(
     prepared = stage("prepare", prepare_items(config, units, root, out), executor)
     kept = [u for u, s in zip(units, prepared, strict=True) if s.state != "failed"]
     _refuse_copies(kept, out)
+    training = generator_items(config, root, out)
+    trained = stage("train", training, SerialExecutor()) if training else []
     items = subject_items(config, kept, out, jobs=jobs)
     work = "compare" if isinstance(config, Comparing) else "decode"
-    return _Done(kept, prepared, stage(work, items, executor if len(items) > 1 else SerialExecutor()))
+    return _Done(kept, [*prepared, *trained], stage(work, items, executor if len(items) > 1 else SerialExecutor()))
 
 
 def _executor(given: Executor | None, jobs: int) -> AbstractContextManager[Executor]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
+import pandas as pd
 
 from neurodecode.report import figures
 from neurodecode.report.contents import RunContents
@@ -27,15 +31,76 @@ def reconstruction_section(name: str, result: Any, contents: RunContents) -> Sec
     Section
         For the page.
     """
+    others = {other: value for other, value in same_images(name, contents).items() if other != name}
+    beside = {_maker(result): result, **others} if others else {}
+    scores = Table("Score of each image", result.to_dataframe().drop(columns="fold").rename(columns={"held_out": "held out"}))
     return Section(
         name,
-        _sentences(result),
+        [*_sentences(result), *_beside_sentence(others)],
         verdict(result.score, result.chance, result.p_value),
         _tiles(result),
-        _pictures(result),
-        [Table("Score of each image", result.to_dataframe().drop(columns="fold").rename(columns={"held_out": "held out"}))],
+        _pictures(result, beside),
+        [*([Table("Methods on the same images", methods_table(beside))] if beside else []), scores],
         list(result.notes),
     )
+
+
+def same_images(name: str, contents: RunContents) -> dict[str, Any]:
+    """Reconstructions of the very same images in one run: they share the section of the first.
+
+    Parameters
+    ----------
+    name : str
+        Name of a result.
+    contents : RunContents
+        The run.
+
+    Returns
+    -------
+    dict of str to ReconstructionResult
+        By name, in the order of the results; empty where the result is of another kind.
+    """
+    kinds = {key: value for key, value in contents.results.items() if type(value).__name__ == "ReconstructionResult"}
+    return {key: value for key, value in kinds.items() if name in kinds and value.stimuli == kinds[name].stimuli}
+
+
+def methods_table(beside: Mapping[str, Any]) -> pd.DataFrame:
+    """Scores of several methods on the same images.
+
+    Parameters
+    ----------
+    beside : mapping of str to ReconstructionResult
+        By name.
+
+    Returns
+    -------
+    DataFrame
+        A row per method: pixel correlation, SSIM and two-way identification, means over images.
+    """
+    from neurodecode.metrics.image import ssim
+
+    rows = [
+        {
+            "method": name,
+            "pixel correlation": value.score,
+            "SSIM": float(np.mean(ssim(value.images, value.reconstructions))),
+            "two-way identification": value.identification,
+        }
+        for name, value in beside.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _maker(result: Any) -> str:
+    """What made the reconstructions, in a word."""
+    return str(result.settings.get("reconstructor", "reconstruction")).removesuffix("Reconstructor").lower()
+
+
+def _beside_sentence(others: Mapping[str, Any]) -> list[str]:
+    if not others:
+        return []
+    told = ", ".join(f"{name} {score_text(value.score)}" for name, value in others.items())
+    return [f"The same images by other methods: {told}."]
 
 
 def _sentences(result: Any) -> list[str]:
@@ -74,14 +139,15 @@ def _tiles(result: Any) -> list[Tile]:
     ]
 
 
-def _pictures(result: Any) -> list[Picture]:
+def _pictures(result: Any, beside: Mapping[str, Any]) -> list[Picture]:
     score = f"{metric_label(result.metric)}: mean {score_text(result.score)}, chance {number(result.chance)}"
+    rows = f", by {', '.join(beside)}" if beside else ""
     shown = Picture(
         "images",
-        figures.reconstructions(result),
+        figures.reconstructions(result, beside),
         f"Images that were shown above their reconstructions from held-out responses: best, middle and worst. {score}.",
-        "Top: what was shown. Below: what was reconstructed from responses that the reconstruction was not fitted on. The number "
-        f"is the {metric_name(result.metric)} of the pair; chance is {number(result.chance)}.",
+        "Top: what was shown. Below: what was reconstructed from responses that the reconstruction was not fitted on"
+        f"{rows}. The number is the {metric_name(result.metric)} of the pair; chance is {number(result.chance)}.",
     )
     spread = Picture(
         "scores",

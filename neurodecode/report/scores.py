@@ -128,6 +128,12 @@ def _reconstruction_rows(result: Any) -> list[dict[str, Any]]:
     return [*folds, mean, {**identified, "fold": "pooled", "held_out": "all"}]
 
 
+def _training_rows(result: Any) -> list[dict[str, Any]]:
+    common = {"metric": result.metric, "chance": result.chance, "baseline": result.baseline, "held_out": "test part"}
+    seeds = [{**common, "fold": f"seed {seed}", "score": score} for seed, score in result.scores.items()]
+    return [*seeds, {**common, "fold": "mean", "score": result.score}]
+
+
 _ROWS: dict[str, Callable[[Any], list[dict[str, Any]]]] = {
     "DecodingResult": _decoding_rows,
     "TimeResolvedResult": _time_rows,
@@ -135,5 +141,6 @@ _ROWS: dict[str, Callable[[Any], list[dict[str, Any]]]] = {
     "SearchlightResult": _searchlight_rows,
     "RoiResult": _roi_rows,
     "ReconstructionResult": _reconstruction_rows,
+    "TrainedRetrieval": _training_rows,
     **COMPARISON_ROWS,
 }

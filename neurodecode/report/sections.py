@@ -14,9 +14,10 @@ from neurodecode.report.comparisons import comparison_section, layers_section
 from neurodecode.report.contents import RunContents
 from neurodecode.report.maps import map_pictures, maps_of
 from neurodecode.report.parts import Picture, Section, Table, Tile
-from neurodecode.report.pictures import reconstruction_section
+from neurodecode.report.pictures import reconstruction_section, same_images
 from neurodecode.report.scores import chance_of
 from neurodecode.report.similarity import leakage_section, partition_section, rdm_section, sign_flip_section
+from neurodecode.report.training import training_section
 from neurodecode.report.words import (
     as_sentence,
     best_index,
@@ -33,7 +34,7 @@ from neurodecode.report.words import (
 
 
 def result_sections(contents: RunContents) -> list[Section]:
-    """One section per result, in the order of the run.
+    """One section per result, in the order of the run; reconstructions of the same images share the section of the first.
 
     Parameters
     ----------
@@ -45,7 +46,9 @@ def result_sections(contents: RunContents) -> list[Section]:
     list of Section
         The first picture of each is the one that shows its score; a result of a type that has no section says so.
     """
-    sections = [RENDERERS.get(type(r).__name__, _unknown)(name, r, contents) for name, r in contents.results.items()]
+    shared = {name: next(iter(same_images(name, contents)), name) for name in contents.results}
+    own = {name: result for name, result in contents.results.items() if shared[name] == name}
+    sections = [RENDERERS.get(type(r).__name__, _unknown)(name, r, contents) for name, r in own.items()]
     return [replace(section, title=section.title[:1].upper() + section.title[1:]) for section in sections]
 
 
@@ -368,5 +371,6 @@ RENDERERS: dict[str, Callable[[str, Any, RunContents], Section]] = {
     "VariancePartition": partition_section,
     "LeakageResult": leakage_section,
     "SignFlipResult": sign_flip_section,
+    "TrainedRetrieval": training_section,
     "DataFrame": _table,
 }

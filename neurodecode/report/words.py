@@ -61,13 +61,16 @@ def short(name: Any, most: int = 22) -> str:
 
 def metric_label(metric: str) -> str:
     """The name of a metric on an axis."""
+    if metric.startswith("retrieval_top_"):
+        return f"Top-{metric.rsplit('_', 1)[1]} retrieval"
     return _METRICS.get(metric, metric.replace("_", " ").capitalize())
 
 
 def metric_name(metric: str) -> str:
     """The name of a metric inside a sentence."""
     label = metric_label(metric)
-    return label if label.split()[0].isupper() or "-" in label else label[0].lower() + label[1:]
+    is_name = label.split()[0].isupper() or ("-" in label and not label.startswith("Top-"))
+    return label if is_name else label[0].lower() + label[1:]
 
 
 def scaled(units: pd.DataFrame) -> tuple[float, str]:

@@ -18,7 +18,7 @@ from neurodecode.simulate.bold import ar_noise, convolve_events, drift
 from neurodecode.simulate.motion import confounds_table, head_motion, motion_leakage
 from neurodecode.simulate.retinotopy import N_VERTICES, occipital_patch, population_response, receptive_fields, retinotopic_map
 from neurodecode.simulate.truth import TRUTH, Truth, item_generator
-from neurodecode.simulate.visual_cortex_bids import write_run, write_stimuli, write_top
+from neurodecode.simulate.visual_cortex_bids import write_run, write_stimuli, write_top, write_unseen
 
 REST = 12.0  # s without an image at the start of a run
 TAIL = 16.0  # s after the last image, so that its response is seen
@@ -93,7 +93,8 @@ def write_visual_cortex(folder: str | Path, *, random_state: int = 0, **experime
     Vertices around the occipital pole of fsaverage5 have Gaussian receptive fields on the image; their responses are delayed by
     the haemodynamic response. On top come autoregressive noise, drift, what head motion leaves, physiological noise and two
     volumes before the steady state; all other vertices hold only those. ``read_bids(folder, derivatives="fmriprep",
-    space="fsaverage5", run=1)`` opens a run. The truth is returned, and written to ``sourcedata/truth``.
+    space="fsaverage5", run=1)`` opens a run. The truth is returned, and written to ``sourcedata/truth``; the digits that nobody
+    was shown are written to ``sourcedata/unseen``, for a generator to learn.
 
     Parameters
     ----------
@@ -134,6 +135,7 @@ def write_visual_cortex(folder: str | Path, *, random_state: int = 0, **experime
             shown = trials[(trials["subject"] == subject) & (trials["run"] == run)]
             made = simulate_run(truth, shown, design, random_state)
             write_run(root, subject, run, made.events, made.confounds, made.bold, design.tr)
+        write_unseen(root / "sourcedata" / "unseen", trials, digits.images)
         truth.save(root / "sourcedata" / "truth")
     return truth
 

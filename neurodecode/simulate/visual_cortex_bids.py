@@ -20,7 +20,8 @@ _ENLARGED = 4  # times; 8 x 8 pixels are too small to look at
 _README = """\
 Simulated fMRI of a visual cortex that sees real handwritten digits, written by neurodecode.simulate.write_visual_cortex.
 No person was scanned. There are no raw images: derivatives/fmriprep holds time series on fsaverage5, made up and laid out as
-fMRIPrep lays them out. stimuli/ holds the digits, sourcedata/truth what was put into the signal.
+fMRIPrep lays them out. stimuli/ holds the digits, sourcedata/truth what was put into the signal, sourcedata/unseen the digits
+that were not shown.
 """
 _DESCRIPTION = {
     "Name": "Handwritten digits seen by a simulated visual cortex",
@@ -80,6 +81,25 @@ def write_stimuli(folder: Path, trials: pd.DataFrame, images: NDArray[np.float64
     folder.mkdir(parents=True)
     for name, image in dict(zip(trials["stim_file"], images, strict=True)).items():
         pillow.fromarray(as_picture(image)).save(folder / name)
+
+
+def write_unseen(folder: Path, trials: pd.DataFrame, images: NDArray[np.float64]) -> None:
+    """Write the images that nobody was shown as PNG: on these a generator may be trained.
+
+    Parameters
+    ----------
+    folder : Path
+        A new folder.
+    trials : DataFrame
+        With ``stimulus``, which ends in the number of the image.
+    images : array of shape (n_images, 8, 8)
+        All images, with ink from 0 to 1.
+    """
+    pillow = require("PIL.Image", "writing PNG files", "demo")
+    folder.mkdir(parents=True)
+    shown = {int(str(name).rsplit("_", 1)[-1]) for name in trials["stimulus"]}
+    for number in sorted(set(range(len(images))) - shown):
+        pillow.fromarray(as_picture(images[number])).save(folder / f"{number:04d}.png")
 
 
 def as_picture(image: NDArray[np.float64]) -> NDArray[np.uint8]:

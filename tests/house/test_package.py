@@ -20,7 +20,7 @@ from packaging.version import Version
 import neurodecode
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-EXTRAS = ["fmri", "meeg", "calcium", "decode", "bayes", "cluster", "compare", "docs", "demo", "test", "all"]
+EXTRAS = ["fmri", "meeg", "calcium", "decode", "bayes", "cluster", "compare", "connectome", "live", "docs", "demo", "test", "all"]
 TEST_COMMAND = "pytest -n 2"
 
 
@@ -96,7 +96,7 @@ class TestConstraints:
 class TestWheel:
     def test_named_pipelines_are_built_in(self) -> None:
         included = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-        assert included == {"pipelines": "neurodecode/_pipelines", "data_manifests": "neurodecode/_data_manifests"}
+        assert included == {name: f"neurodecode/_{name}" for name in ("pipelines", "data_manifests", "model_manifests")}
         assert {"haxby_objects", "eeg_faces", "eeg_p300", "ieeg_quality", "fmri_decoding", "meeg_decoding"} <= {
             path.stem for path in (ROOT / "pipelines").glob("*.yaml")
         }
@@ -108,7 +108,8 @@ class TestWheel:
             pytest.skip("the package is installed editable; .ci/run installs it as users do")
         installed = {str(path) for path in distribution.files or []}
         expected = {f"neurodecode/_pipelines/{path.name}" for path in (ROOT / "pipelines").glob("*.yaml")}
-        expected |= {f"neurodecode/_data_manifests/{path.name}" for path in (ROOT / "data_manifests").iterdir()}
+        for manifests in ("data_manifests", "model_manifests"):
+            expected |= {f"neurodecode/_{manifests}/{path.name}" for path in (ROOT / manifests).iterdir()}
         expected |= {str(p.relative_to(ROOT)) for p in tracked() if PACKAGE in p.parents}
         assert expected - installed == set()
 

@@ -49,6 +49,24 @@ def test_rows_and_groups_are_labelled() -> None:
     assert [ax.get_ylabel() for ax in figure.axes if ax.get_ylabel()] == ["Shown", "Reconstructed"]
 
 
+def test_methods_on_the_same_images_share_one_section_and_one_figure() -> None:
+    ridge = examples.pictures()
+    dark = examples.pictures(reconstructions=np.zeros_like(ridge.reconstructions), score=0.1, identification=0.5)
+    other = examples.pictures(n=5)
+    made = result_sections(examples.run_of({"reconstruction": ridge, "one sample": dark, "elsewhere": other}))
+    assert [part.title for part in made] == ["Reconstruction", "Elsewhere"]
+    first = made[0]
+    assert "The same images by other methods: one sample 0.100." in " ".join(first.sentences).replace("\N{NO-BREAK SPACE}", " ")
+    table = first.tables[0].frame
+    assert table["method"].tolist() == ["ridge", "one sample"]
+    assert table["pixel correlation"].tolist() == [0.81, 0.1]
+    assert table["SSIM"].iloc[0] > table["SSIM"].iloc[1]
+    figure = first.pictures[0].figure
+    labels = [ax.get_ylabel().replace("\n", " ") for ax in figure.axes if ax.get_ylabel()]
+    assert labels == ["Shown", "Ridge", "One sample"]
+    assert [ax.images[0].get_array().max() for ax in figure.axes[2::3]] == [0] * 12, "each row shows its own pictures"
+
+
 @pytest.mark.parametrize("n", [1, 2, 7, 11])
 def test_few_images_are_all_shown(n: int) -> None:
     assert len(drawn_pairs(figures.reconstructions(examples.pictures(n)))) == n

@@ -15,6 +15,7 @@ from neurodecode.report.figures.similarity import rdm_scores, stimulus_free, var
 from neurodecode.report.figures.space import glass_brain, slices, topomap
 from neurodecode.report.figures.style import to_png, to_svg
 from neurodecode.report.figures.times import evoked, generalization, pattern_course, time_course
+from neurodecode.report.figures.training import loss_curves, seed_scores
 
 __all__ = [
     "channel_values",
@@ -28,6 +29,7 @@ __all__ = [
     "image_scores",
     "layer_curve",
     "layer_regions",
+    "loss_curves",
     "motion",
     "pattern_course",
     "permutation_null",
@@ -37,6 +39,7 @@ __all__ = [
     "roi_scores",
     "score_course",
     "score_summary",
+    "seed_scores",
     "slices",
     "spectra",
     "stimulus_free",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,46 +15,56 @@ from neurodecode.report.words import metric_label, score_text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.gridspec import GridSpec
 
-_ROWS = ("Shown", "Reconstructed")
+_SCORE_LINE = 0.24  # in, below each row of reconstructions
 _WIDTH, _LEFT, _TOP, _BOTTOM = 8.8, 1.15, 0.34, 0.3  # in
 _GAP = 0.3  # between groups, in images
 
 
 @styled
-def reconstructions(result: Any, most: int = 4) -> Figure:
+def reconstructions(result: Any, beside: Mapping[str, Any] | None = None, most: int = 4) -> Figure:
     """Draw the best, the middle and the worst reconstructions below the images that were shown.
 
     Parameters
     ----------
     result : ReconstructionResult
         With images and reconstructions.
+    beside : mapping of str to ReconstructionResult, optional
+        Reconstructions of the same images by other methods, a row for each below the first; `result` itself has the first name.
     most : int
         Images of each of the three groups; few images are all shown in one group.
 
     Returns
     -------
     Figure
-        Pairs in the order of their score, which stands below each.
+        Columns in the order of the score of `result`; each reconstruction has its score below.
     """
+    rows = dict(beside) if beside else {"Reconstructed": result}
     groups = chosen_images(result.image_scores, most)
-    widths = [part for rows in groups.values() for part in ([1.0] * len(rows) + [_GAP])][:-1]
-    one = min((_WIDTH - _LEFT) / sum(widths) * 0.95, 1.2)  # in, an image
-    height = _TOP + 2.06 * one * result.images.shape[1] / result.images.shape[2] + _BOTTOM
-    figure = new_figure(_WIDTH, height, layout=None)
-    margins = {"left": _LEFT / _WIDTH, "right": (_LEFT + one * sum(widths) / 0.95) / _WIDTH}
-    margins |= {"top": 1 - _TOP / height, "bottom": _BOTTOM / height}
-    grid = figure.add_gridspec(2, len(widths), width_ratios=widths, wspace=0.06, hspace=0.06, **margins)
+    figure, grid = _canvas(groups, len(rows), result.images.shape[1] / result.images.shape[2])
     column = 0
-    for name, rows in groups.items():
-        for place, row in enumerate(rows):
-            axes = [figure.add_subplot(grid[i, column]) for i in range(2)]
-            _draw_pair(axes, result, int(row), _ROWS if column == 0 else ("", ""))
+    for group, images in groups.items():
+        for place, image in enumerate(images):
+            axes = [figure.add_subplot(grid[i, column]) for i in range(1 + len(rows))]
+            _draw_column(axes, result.images, rows, int(image), column == 0)
             if place == 0:
-                axes[0].set_title(name, loc="left")
+                axes[0].set_title(group, loc="left")
             column += 1
         column += 1
     return figure
+
+
+def _canvas(groups: Mapping[str, NDArray[np.int64]], n_rows: int, aspect: float) -> tuple[Figure, GridSpec]:
+    """An empty figure with a cell for each image, and a gap between groups."""
+    widths = [part for images in groups.values() for part in ([1.0] * len(images) + [_GAP])][:-1]
+    one = min((_WIDTH - _LEFT) / sum(widths) * 0.95, 1.2)  # in, an image
+    space = max(0.06, _SCORE_LINE / (one * aspect)) if n_rows > 1 else 0.06
+    height = _TOP + (n_rows + 1 + space * n_rows) * one * aspect + _BOTTOM
+    figure = new_figure(_WIDTH, height, layout=None)
+    margins = {"left": _LEFT / _WIDTH, "right": (_LEFT + one * sum(widths) / 0.95) / _WIDTH}
+    margins |= {"top": 1 - _TOP / height, "bottom": _BOTTOM / height}
+    return figure, figure.add_gridspec(n_rows + 1, len(widths), width_ratios=widths, wspace=0.06, hspace=space, **margins)
 
 
 def chosen_images(scores: NDArray[np.float64], most: int) -> dict[str, NDArray[np.int64]]:
@@ -77,16 +89,17 @@ def chosen_images(scores: NDArray[np.float64], most: int) -> dict[str, NDArray[n
     return {"Best": order[:most], "Around the median": order[middle : middle + most], "Worst": order[-most:]}
 
 
-def _draw_pair(axes: list[Axes], result: Any, row: int, names: tuple[str, ...]) -> None:
-    """One image above its reconstruction, with the score below."""
-    for ax, images, name in zip(axes, (result.images, result.reconstructions), names, strict=True):
-        ax.imshow(images[row], interpolation="nearest")
+def _draw_column(axes: list[Axes], shown: NDArray[np.uint8], rows: Mapping[str, Any], image: int, named: bool) -> None:
+    """One image above its reconstructions, with the score below each."""
+    for ax, name, picture in zip(axes, ("Shown", *rows), (shown, *(r.reconstructions for r in rows.values())), strict=True):
+        ax.imshow(picture[image], interpolation="nearest")
         ax.set_xticks([])
         ax.set_yticks([])
         ax.spines[:].set_visible(False)
-        if name:
-            ax.set_ylabel(name, rotation=0, ha="right", va="center", labelpad=6)
-    axes[1].set_xlabel(f"{result.image_scores[row]:.2f}", fontsize=9, color=INK, labelpad=3)
+        if named:
+            ax.set_ylabel(fill(name[:1].upper() + name[1:], 13), rotation=0, ha="right", va="center", labelpad=6)
+    for ax, result in zip(axes[1:], rows.values(), strict=True):
+        ax.set_xlabel(f"{result.image_scores[image]:.2f}", fontsize=9, color=INK, labelpad=3)
 
 
 @styled

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,9 @@ from neurodecode.errors import CorruptFileError, DiskSpaceError, FormatError
 log = logging.getLogger(__name__)
 
 _NEEDED = ("*.json", "*.txt", "*.model", "*.safetensors")  # never a file that can hold code
+_PICKLES = (".bin", ".pt", ".ckpt", ".h5", ".msgpack")
+_LIBRARIES = ("diffusers", "transformers")
+PIPELINE = "model_index.json"  # what a folder of diffusers has in place of config.json
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -40,7 +44,8 @@ def find_model(model: str | Path, *, revision: str | None = None, download: bool
     Parameters
     ----------
     model : str or Path
-        A folder with ``config.json`` and safetensors weights, or an id of the Hugging Face hub such as ``openai-community/gpt2``.
+        A folder with ``config.json`` (transformers) or ``model_index.json`` (diffusers) and safetensors weights, or an id of the
+        Hugging Face hub such as ``openai-community/gpt2``.
     revision : str, optional
         Branch, tag or commit of a hub id.
     download : bool
@@ -77,11 +82,17 @@ def _from_hub(name: str, revision: str | None, download: bool) -> ModelFiles:
         _announce(hub, name, revision)
     try:
         found = hub.snapshot_download(name, revision=revision, local_files_only=not download, allow_patterns=list(_NEEDED))
-    except (OSError, ValueError) as error:
+    except _failures(hub) as error:
         raise FormatError(name, _absence(error, download), _remedy(name, revision)) from error
     folder = Path(found)
     check_whole(folder)
     return ModelFiles(name, folder.name if _COMMIT.fullmatch(folder.name) else revision, folder)
+
+
+def _failures(hub: Any) -> tuple[type[Exception], ...]:
+    """What a call of the hub may raise: its own errors, and those of the client that it speaks HTTP with."""
+    client = sys.modules[type(hub.utils.get_session()).__module__.partition(".")[0]]
+    return OSError, ValueError, getattr(client, "HTTPError", OSError)
 
 
 def _absence(error: Exception, download: bool) -> str:
@@ -102,7 +113,7 @@ def _announce(hub: Any, name: str, revision: str | None) -> None:
     """Say how much will be fetched, and refuse what does not fit or has no safe weights."""
     try:
         siblings = hub.HfApi().model_info(name, revision=revision, files_metadata=True).siblings or []
-    except (OSError, ValueError) as error:
+    except _failures(hub) as error:
         raise FormatError(name, _absence(error, True), _remedy(name, revision)) from error
     wanted = [s for s in siblings if any(Path(s.rfilename).match(pattern) for pattern in _NEEDED)]
     if not any(s.rfilename.endswith(".safetensors") for s in wanted):
@@ -127,7 +138,7 @@ def check_whole(folder: Path) -> None:
     Parameters
     ----------
     folder : Path
-        Folder of a model.
+        Folder of a model of transformers or of a pipeline of diffusers, whose parts are checked one by one.
 
     Raises
     ------
@@ -136,6 +147,9 @@ def check_whole(folder: Path) -> None:
     CorruptFileError
         If a file is missing, cut or altered so that it cannot be read.
     """
+    if (folder / PIPELINE).is_file():
+        _check_pipeline(folder)
+        return
     if not (folder / "config.json").is_file():
         raise FormatError(
             folder, "there is no config.json, so this is no folder of a model", "Give a folder of save_pretrained()"
@@ -144,6 +158,27 @@ def check_whole(folder: Path) -> None:
         _read_json(path)
     for path in weight_files(folder):
         _check_weights(path)
+
+
+def _check_pipeline(folder: Path) -> None:
+    """Check the parts that the index of a pipeline names: known libraries only, and whole weights."""
+    index = _read_json(folder / PIPELINE)
+    if not isinstance(index, dict) or not isinstance(index.get("_class_name"), str):
+        raise FormatError(folder / PIPELINE, "it names no class of diffusers", "Give a folder of save_pretrained()")
+    parts = {name: value for name, value in index.items() if isinstance(value, list) and any(value)}
+    for name, (library, *_) in parts.items():
+        if library not in _LIBRARIES:
+            raise FormatError(folder / PIPELINE, f"its part {name!r} is code of its own ({library!r})", "Such code is never run")
+        if not (folder / name).is_dir():
+            raise CorruptFileError(folder, f"its part {name!r} is missing", _AGAIN)
+        for path in sorted((folder / name).glob("*.json")):
+            _read_json(path)
+        pickles = [path.name for path in (folder / name).iterdir() if path.suffix in _PICKLES]
+        weights = sorted((folder / name).glob("*.safetensors"))
+        if pickles and not weights:
+            raise FormatError(folder / name, f"there is no safetensors, only {pickles}", _CONVERT)
+        for path in weights:
+            _check_weights(path)
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -170,7 +205,7 @@ def weight_files(folder: Path) -> list[Path]:
     if (folder / "model.safetensors").is_file():
         return [folder / "model.safetensors"]
     if not index.is_file():
-        there = sorted(p.name for p in folder.iterdir() if p.suffix in (".bin", ".pt", ".h5", ".msgpack"))
+        there = sorted(p.name for p in folder.iterdir() if p.suffix in _PICKLES)
         raise FormatError(folder, f"there is no model.safetensors{f', only {there}' if there else ''}", _CONVERT)
     table = _read_json(index)
     names = table.get("weight_map") if isinstance(table, dict) else None
