@@ -1,0 +1,149 @@
+"""Networks of M/EEG decoders by name, put behind one call; torch is loaded with this module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from neurodecode.errors import DataError
+
+
+class Heads(NamedTuple):
+    """Two predictions of one embedding."""
+
+    clip: Tensor
+    """For retrieval, (n, n_features); its length means nothing."""
+    mse: Tensor
+    """For generation, (n, n_features), on the scale of the targets."""
+
+
+class SpeechPair(nn.Module):
+    """A brain network and what makes speech comparable with what it predicts.
+
+    Parameters
+    ----------
+    brain : Module
+        From ``signal``, ``positions`` and ``subject`` to (n, n_features, n_times).
+    tower : Module, optional
+        From targets (n, n_inputs, n_times) to (n, n_features, n_times), trained with the brain network; by default targets stay.
+    """
+
+    def __init__(self, brain: nn.Module, tower: nn.Module | None = None) -> None:
+        super().__init__()
+        self.brain, self.tower = brain, nn.Identity() if tower is None else tower
+
+    def forward(self, *, signal: Tensor, positions: Tensor, subject: Tensor) -> Tensor:
+        """Predict the embedding of speech.
+
+        Parameters
+        ----------
+        signal : Tensor of shape (n, n_channels, n_times)
+            Responses.
+        positions : Tensor of shape (n, n_channels, 2)
+            Layout.
+        subject : Tensor of shape (n,), int64
+            Number of the subject.
+
+        Returns
+        -------
+        Tensor of shape (n, n_features, n_times)
+            Predictions.
+        """
+        predicted: Tensor = self.brain(signal=signal, positions=positions, subject=subject)
+        return predicted
+
+    def embed(self, targets: Tensor) -> Tensor:
+        """Make targets comparable.
+
+        Parameters
+        ----------
+        targets : Tensor of shape (n, n_inputs, n_times)
+            Features of speech.
+
+        Returns
+        -------
+        Tensor of shape (n, n_features, n_times)
+            What predictions are compared with.
+        """
+        embedded: Tensor = self.tower(targets)
+        return embedded
+
+
+class ImagePair(nn.Module):
+    """An encoder with one head for the contrast and one for the squared error.
+
+    Parameters
+    ----------
+    encoder : Module
+        From ``signal``, ``positions`` and ``subject`` to (n, width).
+    width, n_features : int
+        Of the encoder's output, and of the targets.
+    n_hidden : int, optional
+        Width of a hidden layer in each head; by default heads are linear.
+    """
+
+    def __init__(self, encoder: nn.Module, width: int, n_features: int, n_hidden: int | None = None) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.clip, self.mse = (_head(width, n_features, n_hidden) for _ in range(2))
+
+    def forward(self, *, signal: Tensor, positions: Tensor, subject: Tensor) -> Heads:
+        """Predict the embedding of images.
+
+        Parameters
+        ----------
+        signal : Tensor of shape (n, n_channels, n_times)
+            Responses.
+        positions : Tensor of shape (n, n_channels, 2)
+            Layout.
+        subject : Tensor of shape (n,), int64
+            Number of the subject.
+
+        Returns
+        -------
+        Heads
+            Both predictions.
+        """
+        shared = self.encoder(signal=signal, positions=positions, subject=subject)
+        return Heads(self.clip(shared), self.mse(shared))
+
+
+class Plain(nn.Module):
+    """A network that takes the signal alone, e.g. one of braindecode.
+
+    Parameters
+    ----------
+    network : Module
+        From (n, n_channels, n_times) to (n, width).
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *, signal: Tensor, positions: Tensor, subject: Tensor) -> Tensor:
+        """Call it.
+
+        Parameters
+        ----------
+        signal : Tensor of shape (n, n_channels, n_times)
+            Responses.
+        positions, subject : Tensor
+            Not used.
+
+        Returns
+        -------
+        Tensor of shape (n, width)
+            Further axes are flattened.
+        """
+        given: Tensor = self.network(signal)
+        return given.flatten(1)
+
+
+def _head(width: int, n_features: int, n_hidden: int | None) -> nn.Module:
+    if n_hidden is None:
+        return nn.Linear(width, n_features)
+    return nn.Sequential(nn.Linear(width, n_hidden), nn.GELU(), nn.Linear(n_hidden, n_features))
