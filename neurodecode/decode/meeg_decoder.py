@@ -168,7 +168,9 @@ class MEEGDecoder(Parameters):
 
     def _member(self, target: str | None = None) -> Fitted:
         if not hasattr(self, "members_"):
-            raise DataError(f"this {type(self).__name__}(network={self.network!r:.60}) is not fitted yet: call fit first, or load one")
+            raise DataError(
+                f"this {type(self).__name__}(network={self.network!r:.60}) is not fitted yet: call fit first, or load one"
+            )
         name = next(iter(self.members_)) if target is None else check_option("target", target, list(self.members_))
         return self.members_[name]
 
@@ -177,10 +179,14 @@ class MEEGDecoder(Parameters):
         self._member()
         parts = [responses] if isinstance(responses, Responses) else list(responses)
         layout = self._needs_layout()
-        windows = as_windows([with_frozen_layout(p, self.montage_) if layout else p for p in parts], layout=layout, clamp=self.clamp)
+        windows = as_windows(
+            [with_frozen_layout(p, self.montage_) if layout else p for p in parts], layout=layout, clamp=self.clamp
+        )
         if len(windows.times) != len(self.times_) or not np.allclose(windows.times, self.times_, rtol=0, atol=1e-6):
             span = f"{self.times_[0]:g} to {self.times_[-1]:g} s"
-            raise DataError(f"windows have {len(windows.times)} times, the decoder was fitted on {len(self.times_)}, {span}: cut those")
+            raise DataError(
+                f"windows have {len(windows.times)} times, the decoder was fitted on {len(self.times_)}, {span}: cut those"
+            )
         check_channels(self.montage_, windows, layout)
         return windows
 
@@ -259,7 +265,8 @@ class MEEGDecoder(Parameters):
         Returns
         -------
         DataFrame
-            ``sample, rank`` (from 1), the column `by`, and ``probability``, the softmax over all candidates; `k` rows per window.
+            ``sample, rank`` (from 1), the column `by`, and ``probability``, the softmax over all candidates; `k` rows per
+            window.
 
         Raises
         ------
@@ -309,13 +316,13 @@ class MEEGDecoder(Parameters):
         responses : Responses or sequence of Responses
             Windows of stimuli that took no part in training or selection.
         candidates : Responses
-            Targets of the candidates, one row per stimulus; those that were presented are among them. Equal targets count once. A
-            column ``word`` gives the accuracy of words, a column ``concept`` the overlap of concepts with training.
+            Targets of the candidates, one row per stimulus; those that were presented are among them. Equal targets count once.
+            A column ``word`` gives the accuracy of words, a column ``concept`` the overlap of concepts with training.
         k : int or sequence of int
             Places that count.
         aggregation : str
-            Headline: ``"single"`` trials, ``"instance"`` (mean over repeats) or ``"subject"`` (within subjects first). All of them
-            are reported.
+            Headline: ``"single"`` trials, ``"instance"`` (mean over repeats) or ``"subject"`` (within subjects first). All of
+            them are reported.
         zero_shot : bool
             Refuse candidates whose concept occurs in training.
         selection_split : str, optional
@@ -371,13 +378,15 @@ class MEEGDecoder(Parameters):
         found = reports(scores)
         linear, notes = self._baseline_scores(windows, fitted, targets, gallery)
         ks = list(found["single"].chance)
+        linear_name = "ridge, lagged, per subject" if self._lagged else "ridge, whole window, per subject"
         n_same = len(targets.ids) - len(gallery.ids)
         notes += [f"{n_same} candidates have the target of another one and count once with it"] if n_same else []
         return StimulusRetrieval(
             reports=found,
             aggregation=aggregation,
+            decoder=linear_name if fitted.network is None else f"network {getattr(self.network, '__name__', self.network)}",
             baseline=None if linear is None else reports(linear),
-            baseline_name="ridge, lagged, per subject" if self._lagged else "ridge, whole window, per subject",
+            baseline_name=linear_name,
             oracle=None if oracle is None else _oracle(oracle, gallery, right, ks),
             by_subject=accuracy_by_subject(scores, right, windows.subjects.astype(str), ks),
             notes=notes,
@@ -387,6 +396,8 @@ class MEEGDecoder(Parameters):
         self, windows: Windows, fitted: Fitted, targets: Targets, gallery: Gallery
     ) -> tuple[NDArray[np.float32] | None, list[str]]:
         """Scores by the ridge where it applies to these channels, and why not where it does not."""
+        if fitted.network is None:
+            return None, []
         if fitted.baseline is None:
             return None, ["no linear baseline: baseline=False"]
         if any(names != list(self.montage_) for names in windows.names):

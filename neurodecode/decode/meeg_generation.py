@@ -35,8 +35,8 @@ class GenerationTable:
     Parameters
     ----------
     scores : DataFrame
-        ``decoder, aggregation, metric, score, ci_low, ci_high, chance, best, prior_only, gain, gain_low, gain_high, n_images``: `gain` is
-        the mean over images of score minus that of the prior alone, with its bootstrap interval.
+        ``decoder, aggregation, metric, score, ci_low, ci_high, chance, best, prior_only, gain, gain_low, gain_high, n_images``:
+        `gain` is the mean over images of score minus that of the prior alone, with its bootstrap interval.
     stimuli : list of str
         Images in the order of the pictures.
     images : array of shape (n_images, height, width, 3)
@@ -103,7 +103,9 @@ def generator_targets(generator: Generator, stimuli: Stimuli) -> dict[str, Respo
     table = pd.DataFrame({"stimulus": [str(name) for name in stimuli.ids]})
     found = {name: np.asarray(value, np.float32) for name, value in generator.encode_targets(images).items()}
     rows = {name: found[name].reshape(len(images), -1) for name in generator.needs}
-    return {name: Responses(v, table, pd.DataFrame({"name": [f"{name}{i}" for i in range(v.shape[1])]})) for name, v in rows.items()}
+    return {
+        name: Responses(v, table, pd.DataFrame({"name": [f"{name}{i}" for i in range(v.shape[1])]})) for name, v in rows.items()
+    }
 
 
 def reconstruct_images(
@@ -177,7 +179,9 @@ def reconstruct_images(
     wrong = _other_images(len(ids), random_state)
     told = []
     for source in ("network", "ridge"):
-        if (source == "network" and decoder.network == "ridge") or any(m.baseline is None for m in members.values()) * (source == "ridge"):
+        if (source == "network" and decoder.network == "ridge") or any(m.baseline is None for m in members.values()) * (
+            source == "ridge"
+        ):
             continue
         made = {name: _predictions(decoder, windows, member, source) for name, member in members.items()}
         for kind in kinds:
@@ -210,7 +214,9 @@ def _members(decoder: MEEGImageDecoder, generator: Generator) -> dict[str, Fitte
                 "generator_targets(generator, stimuli)"
             )
         if fitted[name].spread is None:
-            raise DataError(f"weight={decoder.weight} trained no head for the squared error, which generation reads: use less than 1")
+            raise DataError(
+                f"weight={decoder.weight} trained no head for the squared error, which generation reads: use less than 1"
+            )
     return {name: fitted[name] for name in needs}
 
 

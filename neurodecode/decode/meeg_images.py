@@ -1,4 +1,4 @@
-"""Which image was seen, and what it looked like: windows of M/EEG to embeddings of images, one head to find and one to generate."""
+"""Which image was seen, and what it looked like: windows of M/EEG to embeddings, one head to find and one to generate."""
 
 from __future__ import annotations
 
@@ -31,15 +31,16 @@ class MEEGImageDecoder(MEEGDecoder):
 
     .. math:: L = \lambda L_{CLIP} + (1 - \lambda) L_{MSE} .
 
-    Retrieval reads the first, generation the second. Embeddings are standardised feature by feature with mean and deviation of the
-    training images (``standardise``), which takes out what all images share.
+    Retrieval reads the first, generation the second. Embeddings are standardised feature by feature with mean and deviation of
+    the training images (``standardise``), which takes out what all images share.
 
     Parameters
     ----------
     network : str or callable
-        ``"conv"`` (`neurodecode.models.meeg_conv.image`), ``"nice"``, ``"atm"``, ``"projection"`` (a linear map of the whole window and
-        residual blocks), ``"ridge"`` (no network: the ridge of each subject alone), or what makes a Module of your own: called with
-        ``n_chans, n_times, n_outputs`` as the networks of braindecode are, its forward takes (n, n_chans, n_times).
+        ``"conv"`` (`neurodecode.models.meeg_conv.image`), ``"nice"``, ``"atm"``, ``"projection"`` (a linear map of the whole
+        window and residual blocks), ``"ridge"`` (no network: the ridge of each subject alone), or what makes a Module of your
+        own: called with ``n_chans, n_times, n_outputs`` as the networks of braindecode are, its forward takes (n, n_chans,
+        n_times).
     weight : float
         :math:`\lambda`: 1 for retrieval alone, 0 for the squared error alone.
     temperature : float, optional
@@ -59,8 +60,8 @@ class MEEGImageDecoder(MEEGDecoder):
     clamp : float, optional
         Values are cut off here on both sides.
     trainer : mapping, optional
-        Settings of `neurodecode.train.TrainerConfig` that differ from those of the paper (Adam 3e-4, 128 samples per batch, at most
-        100 epochs, patience 10 on the validation loss).
+        Settings of `neurodecode.train.TrainerConfig` that differ from those of the paper (Adam 3e-4, 128 samples per batch, at
+        most 100 epochs, patience 10 on the validation loss).
     random_state : int
         Seed of weights, order and noise.
 
@@ -86,8 +87,8 @@ class MEEGImageDecoder(MEEGDecoder):
 
     References
     ----------
-    Benchetrit, Banville, King, Brain decoding: toward real-time reconstruction of visual perception, ICLR (2024). Song et al., ICLR
-    (2024), for NICE. Li et al., NeurIPS (2024), for ATM.
+    Benchetrit, Banville, King, Brain decoding: toward real-time reconstruction of visual perception, ICLR (2024). Song et al.,
+    ICLR (2024), for NICE. Li et al., NeurIPS (2024), for ATM.
 
     Examples
     --------
@@ -141,8 +142,8 @@ class MEEGImageDecoder(MEEGDecoder):
             Training windows, scaled and clamped, with the columns ``stimulus`` and ``subject``. Where a column ``split`` marks
             training and validation samples, these are taken.
         targets : Responses or mapping of str to Responses
-            Embeddings (n_stimuli, n_features) of at least these stimuli; several by name, each with a network of its own, e.g. what
-            `neurodecode.decode.generator_targets` gives for a generator. The first is the one that `score` is about.
+            Embeddings (n_stimuli, n_features) of at least these stimuli; several by name, each with a network of its own, e.g.
+            what `neurodecode.decode.generator_targets` gives for a generator. The first is the one that `score` is about.
         validation : Responses or sequence of Responses, optional
             Windows of other stimuli on which the weights are chosen.
         folder : str or Path, optional
@@ -191,7 +192,9 @@ class MEEGImageDecoder(MEEGDecoder):
         """
         fitted = self._member(target)
         if check_option("head", head, ("mse", "clip")) == "mse" and self.weight == 1 and self.network != "ridge":
-            raise DataError(f"weight={self.weight} trained no head for the squared error: ask for head='clip', or use less than 1")
+            raise DataError(
+                f"weight={self.weight} trained no head for the squared error: ask for head='clip', or use less than 1"
+            )
         found = self._predict(self._windows(responses), fitted, self._pick if head == "clip" else _mse)
         return found if head == "clip" else fitted.scaling.undo(found)
 
@@ -210,20 +213,20 @@ class MEEGImageDecoder(MEEGDecoder):
         Parameters
         ----------
         generator : Generator
-            What makes pictures; this decoder was fitted on every embedding that it needs, by name (`generator_targets`), or on the only
-            one.
+            What makes pictures; this decoder was fitted on every embedding that it needs, by name (`generator_targets`), or on
+            the only one.
         responses : Responses or sequence of Responses
             Windows of images that took no part in training.
         stimuli : Stimuli
             The images that were seen.
         aggregations : sequence of str
-            ``"single"`` (the first trial of each image), ``"instance"`` (the mean prediction of all trials), ``"subject"`` (within
-            subjects first; left out for one subject).
+            ``"single"`` (the first trial of each image), ``"instance"`` (the mean prediction of all trials), ``"subject"``
+            (within subjects first; left out for one subject).
         rescale : str or None
-            ``"train"``: predictions are brought to mean and deviation of the training embeddings, with the mean and deviation of
-            predictions for held-in samples (validation, else training), so that a picture does not depend on the others.
-            ``"transductive"``: with those of all test predictions, as published. None: as predicted. ``"auto"``: None for a generator
-            that is told how uncertain predictions are, else ``"train"``.
+            ``"train"``: predictions are brought to mean and deviation of the training embeddings, with the mean and deviation
+            of predictions for held-in samples (validation, else training), so that a picture does not depend on the others.
+            ``"transductive"``: with those of all test predictions, as published. None: as predicted. ``"auto"``: None for a
+            generator that is told how uncertain predictions are, else ``"train"``.
         **options
             As in `neurodecode.decode.meeg_generation.reconstruct_images`: ``steps, guidance, n_samples, extractors``.
 
@@ -243,7 +246,14 @@ class MEEGImageDecoder(MEEGDecoder):
         windows = self._windows(responses)
         self._refuse_seen(windows, oracle_selection=False)
         return reconstruct_images(
-            self, generator, windows, stimuli, aggregations=aggregations, rescale=rescale, random_state=self.random_state, **options
+            self,
+            generator,
+            windows,
+            stimuli,
+            aggregations=aggregations,
+            rescale=rescale,
+            random_state=self.random_state,
+            **options,
         )
 
     # --- what the base asks for ------------------------------------------------------------------------------------

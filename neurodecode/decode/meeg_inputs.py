@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,6 +59,8 @@ class Windows:
         Samples of all arrays, one after the other.
     times : array of shape (n_times,)
         Time in s, the same in all.
+    lacks : list of array of shape (n_samples, n_channels)
+        Channels that the recordings of a sample's subject lack, bool: they are read as 0 and have no position.
     clamp : float or None
         Values are cut off here on both sides when they are read.
     """
@@ -67,6 +70,7 @@ class Windows:
     names: list[list[str]]
     samples: pd.DataFrame
     times: NDArray[np.float64]
+    lacks: list[NDArray[np.bool_]]
     clamp: float | None = 20.0
 
     def __len__(self) -> int:
@@ -118,9 +122,10 @@ class Windows:
         positions = np.full((len(index), self.n_channels, 2), np.nan, np.float32)
         for p in np.unique(part):
             rows, n = np.flatnonzero(part == p), len(self.names[p])
-            values = np.asarray(self.arrays[p][index[rows] - offsets[p]])[:, :, start:]
+            own = index[rows] - offsets[p]
+            values = np.asarray(self.arrays[p][own])[:, :, start:]
             signal[rows, :n] = np.nan_to_num(values) if np.isnan(values).any() else values
-            positions[rows, :n] = self.positions[p]
+            positions[rows, :n] = np.where(self.lacks[p][own][:, :, None], np.float32(np.nan), self.positions[p])
         if self.clamp is not None:
             np.clip(signal, -self.clamp, self.clamp, out=signal)
         return signal, positions
@@ -128,9 +133,10 @@ class Windows:
     def take(self, index: NDArray[np.int64]) -> Windows:
         """Some samples, in ascending order; arrays are cut as they are."""
         offsets, kept = np.cumsum([0, *map(len, self.arrays)]), np.sort(index)
-        rows = [kept[(kept >= a) & (kept < b)] - a for a, b in zip(offsets, offsets[1:], strict=False)]
+        rows = [kept[(kept >= a) & (kept < b)] - a for a, b in pairwise(offsets)]
         arrays = [data if len(r) == len(data) else data[r] for data, r in zip(self.arrays, rows, strict=True)]
-        return replace(self, arrays=arrays, samples=self.samples.iloc[kept].reset_index(drop=True))
+        lacks = [mask[r] for mask, r in zip(self.lacks, rows, strict=True)]
+        return replace(self, arrays=arrays, lacks=lacks, samples=self.samples.iloc[kept].reset_index(drop=True))
 
     def blocks(self) -> Iterator[NDArray[np.int64]]:
         """Numbers of samples, as many at once as fit into memory."""
@@ -159,24 +165,27 @@ def as_windows(responses: Responses | Sequence[Responses], *, layout: bool, clam
     ------
     DataError
         If there is no sample, no or another time axis, no position, a value that is not finite (the message names channel and
-        sample), or values that were not scaled.
+        sample) in a channel that other samples of the subject have, or values that were not scaled.
     """
     parts = [responses] if isinstance(responses, Responses) else list(responses)
     if not parts or not sum(map(len, parts)):
         raise DataError(f"there are no samples to decode from: got {len(parts)} Responses without one")
     for part in parts:
         if part.times is None or not _same_times(part.times, parts[0].times):
-            raise DataError(f"every part needs the time axis of the first, got data of shape {part.data.shape}: cut windows first")
+            raise DataError(
+                f"every part needs the time axis of the first, got data of shape {part.data.shape}: cut windows first"
+            )
     arrays = [part.data for part in parts]
     positions = [_positions(part, layout) for part in parts]
     names = [part.units["name"].tolist() for part in parts]
     if not layout and any(other != names[0] for other in names):
         raise DataError(f"this network needs one sensor array in all parts, got {len(names)} that differ: pick common channels")
+    lacks = []
+    for part, place, channels in zip(parts, positions, names, strict=True):
+        used = np.isfinite(place).all(axis=1) if layout else np.ones(len(channels), bool)
+        lacks.append(_lacking(part, used, channels))
     table = pd.concat([part.samples for part in parts], ignore_index=True)
-    windows = Windows(arrays, positions, names, table, np.asarray(parts[0].times, float), clamp)
-    for data, place, channels in zip(arrays, positions, names, strict=True):
-        _check_values(data, np.isfinite(place).all(axis=1) if layout else np.ones(len(channels), bool), channels)
-    return windows
+    return Windows(arrays, positions, names, table, np.asarray(parts[0].times, float), lacks, clamp)
 
 
 def _same_times(a: Any, b: Any) -> bool:
@@ -190,29 +199,37 @@ def _positions(part: Responses, layout: bool) -> NDArray[np.float32]:
     check_columns(part.units, LAYOUT, "units (their 2-D layout, from neurodecode.preprocess.meeg.with_layout)")
     places = part.units[LAYOUT].to_numpy(np.float32)
     if not np.isfinite(places).all(axis=1).any():
-        raise DataError(f"none of the {len(places)} channels has a position (layout_x, layout_y): attention has nothing to look at")
+        raise DataError(
+            f"none of the {len(places)} channels has a position (layout_x, layout_y): attention has nothing to look at"
+        )
     return places
 
 
-def _check_values(data: Any, used: NDArray[np.bool_], names: list[str]) -> None:
-    """Refuse NaN in channels that are used, and data that nobody scaled."""
-    step = max(1, _AT_ONCE // max(1, int(np.prod(data.shape[1:]))))
-    for start in range(0, len(data), step):
-        block = np.asarray(data[start : start + step])
-        wrong = ~np.isfinite(block).all(axis=2) & used
-        if wrong.any():
-            row, unit = np.argwhere(wrong)[0]
-            raise DataError(
-                f"channel {names[unit]!r} holds NaN or infinite values in sample {start + row}: interpolate it, leave the sample "
-                "out, or give the channel no position (NaN) so that it is not used"
-            )
+def _lacking(part: Responses, used: NDArray[np.bool_], names: list[str]) -> NDArray[np.bool_]:
+    """Channels that are NaN in every sample of a subject (n_samples, n_channels); any other NaN in a used channel is refused."""
+    missing, empty = np.zeros((len(part), part.n_units), bool), np.zeros((len(part), part.n_units), bool)
+    step = max(1, _AT_ONCE // max(1, int(np.prod(part.data.shape[1:]))))
+    for start in range(0, len(part), step):
+        block = np.asarray(part.data[start : start + step])
+        finite = np.isfinite(block)
+        missing[start : start + step], empty[start : start + step] = ~finite.all(axis=2), ~finite.any(axis=2)
         if start == 0:
             _check_scale(block[:, used])
+    subject = part.groups("subject") if "subject" in part.samples else np.zeros(len(part), np.int64)
+    lacking = np.stack([empty[subject == number].all(axis=0) for number in range(int(subject.max(initial=-1)) + 1)] or [used])
+    wrong = missing & used & ~lacking[subject]
+    if wrong.any():
+        row, unit = np.argwhere(wrong)[0]
+        raise DataError(
+            f"channel {names[unit]!r} holds NaN or infinite values in sample {row}: interpolate it, leave the sample out, or "
+            "mark it as missing in all samples of this subject (NaN)"
+        )
+    return lacking[subject]
 
 
 def _check_scale(block: NDArray[Any]) -> None:
     """Refuse values in V or T."""
-    size = float(np.sqrt(np.median(np.square(block, dtype=np.float64)))) if block.size else 1.0
+    size = float(np.sqrt(np.nanmedian(np.square(block, dtype=np.float64)))) if np.isfinite(block).any() else 1.0
     if size and not _USUAL[0] <= size <= _USUAL[1]:
         raise DataError(
             f"typical values of {size:.3g} were not scaled: scale each recording robustly on its training windows and clamp "
@@ -263,7 +280,9 @@ class Targets:
         rows = self.ids.get_indexer(pd.Index(names))
         if (rows < 0).any():
             missing = int((rows < 0).sum())
-            raise DataError(f"{missing} of {len(rows)} responses have no target, e.g. stimulus {names.iloc[int(np.argmin(rows))]!r}")
+            raise DataError(
+                f"{missing} of {len(rows)} responses have no target, e.g. stimulus {names.iloc[int(np.argmin(rows))]!r}"
+            )
         return rows.astype(np.int64)
 
 
@@ -288,7 +307,9 @@ def as_targets(targets: Responses, ndim: int) -> Targets:
         If these are no targets, a stimulus stands twice, or the shape is another.
     """
     if not isinstance(targets, Responses):
-        raise DataError(f"targets must be Responses with one row per stimulus, got {type(targets).__name__}: extract features first")
+        raise DataError(
+            f"targets must be Responses with one row per stimulus, got {type(targets).__name__}: extract features first"
+        )
     check_columns(targets.samples, ["stimulus"], "samples of the targets")
     if targets.data.ndim != ndim:
         kinds = {2: "(n_stimuli, n_features)", 3: "(n_stimuli, n_features, n_times)"}
@@ -365,8 +386,8 @@ def split_by_column(responses: Any, validation: Any) -> tuple[Any, Any]:
             n = int((part.samples["split"].astype(str) == "test").sum()) if "split" in part.samples else 0
             if n:
                 raise SplitLeakError(
-                    f"{n} of {len(part)} samples are marked split='test': a decoder may not see them, neither to fit nor to choose; "
-                    "select split='train' and split='validation'"
+                    f"{n} of {len(part)} samples are marked split='test': a decoder may not see them, neither to fit nor to "
+                    "choose; select split='train' and split='validation'"
                 )
     if validation is not None:
         return responses, validation

@@ -62,8 +62,8 @@ def with_frozen_layout(part: Responses, montage: Mapping[str, list[list[float]]]
     unclear = [name for name in names if len(montage.get(name, [])) != 1]
     if unclear:
         raise DataError(
-            f"responses have no layout, and channel {unclear[0]!r} has no single position among those fitted on: add layout_x and "
-            "layout_y (neurodecode.preprocess.meeg.with_layout)"
+            f"responses have no layout, and channel {unclear[0]!r} has no single position among those fitted on: add layout_x "
+            "and layout_y (neurodecode.preprocess.meeg.with_layout)"
         )
     places = np.array([montage[name][0] for name in names])
     return part.replace(units=part.units.assign(layout_x=places[:, 0], layout_y=places[:, 1]))
@@ -95,8 +95,8 @@ def check_channels(montage: Mapping[str, list[list[float]]], windows: Windows, l
             before = montage.get(name)
             if before and np.isfinite(place).all() and np.abs(np.asarray(before) - place).max(axis=1).min() > _MOVED:
                 raise DataError(
-                    f"channel {name!r} lies at {place.tolist()}, the decoder was fitted with it at {before[0]}: the layout must be "
-                    "that of the whole sensor array, not of the channels that are left"
+                    f"channel {name!r} lies at {place.tolist()}, the decoder was fitted with it at {before[0]}: the layout must "
+                    "be that of the whole sensor array, not of the channels that are left"
                 )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from neurodecode.errors import DataError
+from neurodecode.models import BrainProjector
 
 
 class Heads(NamedTuple):
@@ -28,7 +28,8 @@ class SpeechPair(nn.Module):
     brain : Module
         From ``signal``, ``positions`` and ``subject`` to (n, n_features, n_times).
     tower : Module, optional
-        From targets (n, n_inputs, n_times) to (n, n_features, n_times), trained with the brain network; by default targets stay.
+        From targets (n, n_inputs, n_times) to (n, n_features, n_times), trained with the brain network; by default targets
+        stay.
     """
 
     def __init__(self, brain: nn.Module, tower: nn.Module | None = None) -> None:
@@ -147,3 +148,117 @@ def _head(width: int, n_features: int, n_hidden: int | None) -> nn.Module:
     if n_hidden is None:
         return nn.Linear(width, n_features)
     return nn.Sequential(nn.Linear(width, n_hidden), nn.GELU(), nn.Linear(n_hidden, n_features))
+
+
+class Projection(nn.Module):
+    """The whole window as one vector, mapped linearly (and on, through residual blocks).
+
+    Parameters
+    ----------
+    n_channels, n_times : int
+        Of the windows.
+    width : int
+        Of the output.
+    **options
+        As in `neurodecode.models.BrainProjector`: ``hidden, n_blocks, dropout``.
+    """
+
+    def __init__(self, n_channels: int, n_times: int, width: int, **options: Any) -> None:
+        super().__init__()
+        self.map = BrainProjector(n_channels * n_times, width, **options)
+
+    def forward(self, *, signal: Tensor, positions: Tensor, subject: Tensor) -> Tensor:
+        """Map windows.
+
+        Parameters
+        ----------
+        signal : Tensor of shape (n, n_channels, n_times)
+            Responses.
+        positions, subject : Tensor
+            Not used.
+
+        Returns
+        -------
+        Tensor of shape (n, width)
+            Outputs.
+        """
+        mapped: Tensor = self.map(responses=signal.flatten(1))
+        return mapped
+
+
+def build_speech(
+    network: Any, options: Mapping[str, Any] | None, *, n_channels: int, n_times: int, n_features: int, n_subjects: int
+) -> nn.Module:
+    """Make a network that predicts features over time.
+
+    Parameters
+    ----------
+    network : str or callable
+        As in `neurodecode.decode.SpeechDecoder`.
+    options : mapping or None
+        Sizes.
+    n_channels, n_times, n_features, n_subjects : int
+        Of the data.
+
+    Returns
+    -------
+    Module
+        Called with ``signal, positions, subject``.
+    """
+    sizes: dict[str, Any] = {"n_subjects": n_subjects, "n_features": n_features, **(options or {})}
+    if callable(network):
+        made: nn.Module = network(n_channels=n_channels, n_times=n_times, **sizes)
+        return made
+    from neurodecode.models import meeg_conv
+
+    return meeg_conv.speech(**sizes)
+
+
+def build_image(
+    network: Any, options: Mapping[str, Any] | None, *, n_channels: int, n_times: int, n_features: int, n_subjects: int
+) -> nn.Module:
+    """Make a network with two heads that predicts one embedding.
+
+    Parameters
+    ----------
+    network : str or callable
+        As in `neurodecode.decode.MEEGImageDecoder`.
+    options : mapping or None
+        Sizes.
+    n_channels, n_times, n_features, n_subjects : int
+        Of the data.
+
+    Returns
+    -------
+    ImagePair
+        Gives `Heads`.
+    """
+    given = dict(options or {})
+    if callable(network):
+        return ImagePair(
+            Plain(network(n_chans=n_channels, n_times=n_times, n_outputs=n_features, **given)), n_features, n_features
+        )
+    if network == "projection":
+        return ImagePair(Projection(n_channels, n_times, n_features, **given), n_features, n_features)
+    raise DataError(f"unknown network {network!r}")
+
+
+def build_tower(options: Mapping[str, Any] | None, n_inputs: int) -> tuple[nn.Module, int]:
+    """Make the tower that learns what of speech the brain tells.
+
+    Parameters
+    ----------
+    options : mapping or None
+        As in `neurodecode.models.mel_tower.MelTower`.
+    n_inputs : int
+        Features of speech.
+
+    Returns
+    -------
+    tuple
+        The tower, and the number of its outputs.
+    """
+    from neurodecode.models.mel_tower import MelTower
+
+    tower = MelTower(n_inputs, **(options or {}))
+    return tower, tower.n_outputs

@@ -13,7 +13,9 @@ from neurodecode.errors import DataError
 from neurodecode.linear import Delayer, RidgeCV
 
 _LEAST = 4  # stimuli of a subject below which no penalty can be chosen
-_AT_ONCE = 2**28  # values of lagged responses held at once (1 GB); beyond, the ridge is fitted on every second time, or third, ...
+_AT_ONCE = (
+    2**28
+)  # values of lagged responses held at once (1 GB); beyond, the ridge is fitted on every second time, or third, ...
 
 
 @dataclass(frozen=True, eq=False)

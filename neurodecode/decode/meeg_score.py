@@ -126,6 +126,8 @@ class StimulusRetrieval:
         By averaging: ``"single"`` trials, ``"instance"`` (all trials of a stimulus), ``"subject"`` (within subjects first).
     aggregation : str
         The one that `float` and the first line are about.
+    decoder : str
+        What decoded: the network, or the ridge.
     baseline : dict of str to RetrievalReport or None
         The same by the ridge of each subject, on the same samples and candidates.
     baseline_name : str
@@ -140,6 +142,7 @@ class StimulusRetrieval:
 
     reports: dict[str, RetrievalReport]
     aggregation: str
+    decoder: str
     baseline: dict[str, RetrievalReport] | None
     baseline_name: str
     oracle: dict[int, float] | None
@@ -187,7 +190,7 @@ class StimulusRetrieval:
         DataFrame
             ``decoder, aggregation, k, accuracy, ci_low, ci_high, chance, oracle, n_candidates, n_queries, selection_split``.
         """
-        both = {"network": self.reports, self.baseline_name: self.baseline or {}}
+        both = {self.decoder: self.reports, self.baseline_name: self.baseline or {}}
         return pd.DataFrame([self._row(name, r, k) for name, rs in both.items() for r in rs.values() for k in r.chance])
 
     def _row(self, decoder: str, report: RetrievalReport, k: int) -> dict[str, Any]:
@@ -213,6 +216,7 @@ class StimulusRetrieval:
             jsonable(
                 {
                     "aggregation": self.aggregation,
+                    "decoder": self.decoder,
                     "reports": {name: report.to_dict() for name, report in self.reports.items()},
                     "baseline": baseline,
                     "baseline_name": self.baseline_name,
@@ -237,7 +241,9 @@ def _percent(values: dict[int, float]) -> str:
     return ", ".join(f"top-{k} {100 * value:.1f} %" for k, value in values.items())
 
 
-def accuracy_by_subject(scores: NDArray[Any], right: NDArray[np.int64], subjects: NDArray[Any], ks: Sequence[int]) -> pd.DataFrame:
+def accuracy_by_subject(
+    scores: NDArray[Any], right: NDArray[np.int64], subjects: NDArray[Any], ks: Sequence[int]
+) -> pd.DataFrame:
     """Accuracy of single trials within each subject, ties in expectation.
 
     Parameters

@@ -1,4 +1,4 @@
-"""A fitted decoder of M/EEG as a folder: settings and maps as JSON, weights as safetensors, numbers as npz; nothing that could run."""
+"""A fitted decoder of M/EEG as a folder: settings as JSON, weights as safetensors, numbers as npz; nothing that could run."""
 
 from __future__ import annotations
 
@@ -142,7 +142,9 @@ def _load_member(decoder: Any, folder: Path, name: str, told: Mapping[str, Any])
     fitted = Fitted(None, _scaling(arrays, "scaling"), tuple(told["shape"]), Cut(*told["cut"]), dict(told["sizes"]))
     fitted.extras, fitted.training = dict(told["extras"]), _training(told)
     if told["ridge_subjects"] is not None:
-        fitted.baseline = SubjectRidge(told["ridge_subjects"], arrays["ridge.coef"], arrays["ridge.intercept"], arrays.get("ridge.lags"))
+        fitted.baseline = SubjectRidge(
+            told["ridge_subjects"], arrays["ridge.coef"], arrays["ridge.intercept"], arrays.get("ridge.lags")
+        )
     if told["spread"] is not None:
         fitted.spread = {s: Spread(_scaling(arrays, s), arrays[f"{s}.uncertainty"]) for s in told["spread"]}
     if told["network"]:

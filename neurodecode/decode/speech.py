@@ -35,14 +35,14 @@ class SpeechDecoder(MEEGDecoder):
     Parameters
     ----------
     network : str or callable
-        ``"conv"`` (`neurodecode.models.meeg_conv.speech`), ``"ridge"`` (lagged backward ridge of each subject alone, no network), or
-        what makes a Module of your own: called with ``n_channels, n_times, n_features, n_subjects``, its forward with keywords
-        ``signal, positions, subject`` gives (n, n_features, n_times).
+        ``"conv"`` (`neurodecode.models.meeg_conv.speech`), ``"ridge"`` (lagged backward ridge of each subject alone, no
+        network), or what makes a Module of your own: called with ``n_channels, n_times, n_features, n_subjects``, its forward
+        with keywords ``signal, positions, subject`` gives (n, n_features, n_times).
     loss : str
         ``"clip"`` for the contrast; ``"mse"`` or ``"l1"`` for the regression that it is compared with.
     target : str
-        ``"fixed"``: features as they are (wav2vec 2.0, mel). ``"mel_tower"``: a convolutional tower on them is trained jointly (Deep
-        Mel), which alone can read responses that carry the strength of a feature and not its sign.
+        ``"fixed"``: features as they are (wav2vec 2.0, mel). ``"mel_tower"``: a convolutional tower on them is trained jointly
+        (Deep Mel), which alone can read responses that carry the strength of a feature and not its sign.
     lag : float
         Time in s by which responses follow speech: the window of responses begins as much later.
     n_negatives : int, optional
@@ -60,8 +60,8 @@ class SpeechDecoder(MEEGDecoder):
     clamp : float, optional
         Values are cut off here on both sides. Without, single outliers have been seen to ruin the training.
     trainer : mapping, optional
-        Settings of `neurodecode.train.TrainerConfig` that differ from those of the paper (Adam 3e-4, 256 samples per batch, at most
-        1200 batches per epoch and 200 epochs, patience 10 on the validation loss).
+        Settings of `neurodecode.train.TrainerConfig` that differ from those of the paper (Adam 3e-4, 256 samples per batch, at
+        most 1200 batches per epoch and 200 epochs, patience 10 on the validation loss).
     random_state : int
         Seed of weights, order and noise.
 
@@ -157,11 +157,11 @@ class SpeechDecoder(MEEGDecoder):
         Parameters
         ----------
         responses : Responses or sequence of Responses
-            Training windows, scaled and clamped, with the columns ``stimulus`` and ``subject``; several sensor arrays in a sequence.
-            Where a column ``split`` marks training and validation samples, these are taken.
+            Training windows, scaled and clamped, with the columns ``stimulus`` and ``subject``; several sensor arrays in a
+            sequence. Where a column ``split`` marks training and validation samples, these are taken.
         targets : Responses
-            Features of speech (n_stimuli, n_features, n_times) of at least these stimuli, at the rate of the responses: over the
-            whole window, or without its last `lag`.
+            Features of speech (n_stimuli, n_features, n_times) of at least these stimuli, at the rate of the responses: over
+            the whole window, or without its last `lag`.
         validation : Responses or sequence of Responses, optional
             Windows of other stimuli on which the weights are chosen.
         folder : str or Path, optional
@@ -219,7 +219,8 @@ class SpeechDecoder(MEEGDecoder):
         start = round(self.lag * windows.sfreq)
         if given not in (n, n - start) or start >= n:
             raise DataError(
-                f"targets have {given} times; windows of {n} at {windows.sfreq:g} Hz and a lag of {self.lag:g} s need {n} or {n - start}"
+                f"targets have {given} times; windows of {n} at {windows.sfreq:g} Hz and a lag of {self.lag:g} s need {n} or "
+                f"{n - start}"
             )
         return Cut(start, n - start)
 

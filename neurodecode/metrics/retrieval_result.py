@@ -25,9 +25,9 @@ class RetrievalReport:
     Parameters
     ----------
     top_k : dict of str to dict of int to float
-        Accuracy at each k in both directions. ``"brain_to_stimulus"``: the prediction of a trial is given, its stimulus is looked
-        for ("image retrieval"); ``"stimulus_to_brain"``: a stimulus is given, its prediction is looked for ("brain retrieval"), left
-        out where only scores of candidates are known.
+        Accuracy at each k in both directions. ``"brain_to_stimulus"``: the prediction of a trial is given, its stimulus is
+        looked for ("image retrieval"); ``"stimulus_to_brain"``: a stimulus is given, its prediction is looked for ("brain
+        retrieval"), left out where only scores of candidates are known.
     chance : dict of int to float
         k / n_candidates.
     n_candidates : int

@@ -68,9 +68,10 @@ def retrieval_from_scores(
 ) -> RetrievalReport:
     """Say how often the right candidate has the highest scores.
 
-    The same rules as in `retrieval_report`, from brain to stimulus alone: candidates that no trial shows are candidates, too, and
-    nobody needs the target of every trial in memory. Averages over trials are averages of their scores, which are the scores of
-    the averaged predictions where a score is linear in the prediction (an inner product, or one over the norm of the target).
+    The same rules as in `retrieval_report`, from brain to stimulus alone: candidates that no trial shows are candidates, too,
+    and nobody needs the target of every trial in memory. Averages over trials are averages of their scores, which are the
+    scores of the averaged predictions where a score is linear in the prediction (an inner product, or one over the norm of the
+    target).
 
     Chance k / n_candidates, best 1.
 
