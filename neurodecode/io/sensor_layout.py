@@ -101,8 +101,8 @@ def systems() -> list[str]:
     return [*_LAYOUTS, *require("mne", "layouts of sensors", "meeg").channels.get_builtin_montages()]
 
 
-def montage_positions(montage: str) -> tuple[list[str], NDArray[np.float64]]:
-    """Names and positions of the electrodes of a standard montage.
+def montage_directions(montage: str) -> tuple[list[str], NDArray[np.float64]]:
+    """Names of the electrodes of a standard montage, and where they lie seen from the centre of the head.
 
     Parameters
     ----------
@@ -113,8 +113,8 @@ def montage_positions(montage: str) -> tuple[list[str], NDArray[np.float64]]:
     -------
     names : list of str
         Names of the electrodes.
-    positions : NDArray[np.float64]
-        Shape (n_electrodes, 3), m.
+    directions : NDArray[np.float64]
+        Shape (n_electrodes, 3), of length 1, from the centre of the sphere that fits the montage best; y points to the nose, z up.
 
     Raises
     ------
@@ -124,7 +124,9 @@ def montage_positions(montage: str) -> tuple[list[str], NDArray[np.float64]]:
     channels = require("mne", "standard montages", "meeg").channels
     check_option("montage", montage, channels.get_builtin_montages())
     places = channels.make_standard_montage(montage).get_positions()["ch_pos"]
-    return list(places), np.array(list(places.values()), float)
+    positions = np.array(list(places.values()), float)
+    outward = positions - _sphere_centre(positions)
+    return list(places), outward / np.linalg.norm(outward, axis=1, keepdims=True)
 
 
 def _key(name: str) -> str:
@@ -159,8 +161,8 @@ def _read_layout(system: str) -> tuple[list[str], NDArray[np.float64]]:
 
 def _flat_montage(system: str) -> tuple[list[str], NDArray[np.float64]]:
     """Names and projected positions of a montage of MNE."""
-    names, positions = montage_positions(system)
-    return names, _project(positions - _sphere_centre(positions))
+    names, directions = montage_directions(system)
+    return names, _project(directions)
 
 
 def _sphere_centre(positions: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -183,4 +185,4 @@ def _projected_positions(positions: ArrayLike, n_channels: int, centre: Sequence
     if given.shape != (n_channels, 3):
         raise DataError(f"positions must have shape ({n_channels}, 3), x, y and z of each name in m, got {given.shape}")
     flat: NDArray[np.float64] = np.clip(0.5 + 0.5 * _project(given - np.asarray(centre, float)) / _WIDEST, 0.0, 1.0)
-    return flat
+    return np.asarray(flat, float)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from neurodecode.errors import DataError
-from neurodecode.io.sensor_layout import montage_positions, sensor_layout, systems
+from neurodecode.io.sensor_layout import montage_directions, sensor_layout, systems
 
 TEN_TWENTY = ["Fp1", "Fp2", "Fz", "Cz", "Pz", "Oz", "T7", "T8", "C3", "C4"]
 
@@ -45,8 +45,8 @@ def test_dropping_channels_moves_nobody() -> None:
     whole = sensor_layout(names)
     left = np.random.default_rng(0).permutation(len(names))[:20]
     assert np.array_equal(sensor_layout([names[i] for i in left]), whole[left])
-    known, places = montage_positions("biosemi64")
-    places = places + np.array([0, 0, 0.04])
+    known, places = montage_directions("biosemi64")
+    places = 0.09 * places + np.array([0, 0, 0.04])
     flat = sensor_layout([f"ch{i}" for i in range(64)], positions=places)
     assert np.array_equal(sensor_layout([f"ch{i}" for i in range(9)], positions=places[:9]), flat[:9])
     assert len(known) == 64
@@ -57,8 +57,8 @@ def test_the_nose_is_up_and_the_left_is_left() -> None:
     assert left[0] < 0.3 < 0.7 < right[0]
     assert back[1] < 0.3 < 0.7 < front[1]
     assert left[1] == pytest.approx(right[1])
-    cap, positions = montage_positions("biosemi64")
-    projected = sensor_layout(["x1", "x2"], positions=positions[[cap.index("T7"), cap.index("Fpz")]], centre=(0, 0, 0))
+    cap, directions = montage_directions("biosemi64")
+    projected = sensor_layout(["x1", "x2"], positions=0.1 * directions[[cap.index("T7"), cap.index("Fpz")]], centre=(0, 0, 0))
     assert projected[0, 0] < 0.3
     assert projected[1, 1] > 0.7
 
@@ -97,5 +97,5 @@ def test_bad_arguments() -> None:
     with pytest.raises(DataError, match=r"shape \(1, 3\).*got \(1, 2\)"):
         sensor_layout(["x"], positions=[[0, 0]])
     with pytest.raises(DataError, match="montage='KIT-AD' is unknown"):
-        montage_positions("KIT-AD")
+        montage_directions("KIT-AD")
     assert {"KIT-AD", "biosemi64"} <= set(systems())
