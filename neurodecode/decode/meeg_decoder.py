@@ -15,9 +15,11 @@ from neurodecode.data.parameters import Parameters
 from neurodecode.data.validate import check_columns, check_option, check_positive
 from neurodecode.decode.meeg_fit import Cut, Fitted, PairDataset, in_batches, predict_all, subject_numbers, train_network
 from neurodecode.decode.meeg_inputs import (
+    LAYOUT,
     Scaling,
     Targets,
     Windows,
+    as_parts,
     as_targets,
     as_windows,
     check_apart,
@@ -59,12 +61,17 @@ class MEEGDecoder(Parameters):
     _ndim: ClassVar[int]
     _per_feature: ClassVar[bool]
     _defaults: ClassVar[dict[str, Any]]
-    _lagged: ClassVar[bool]
+    _speech: ClassVar[bool]
 
     # --- what the two kinds know -----------------------------------------------------------------------------------
 
-    def _needs_layout(self) -> bool:
-        raise NotImplementedError
+    def _reads_layout(self, parts: Sequence[Responses], fitted: bool = True) -> bool:
+        """Whether positions are read: where the network needs them, and where there are some that one of the user's own may want."""
+        if not (self._speech and callable(self.network)):
+            return bool(self.network == "conv")
+        if fitted:
+            return any(self.montage_.values())
+        return all(set(LAYOUT) <= set(part.units) for part in parts)
 
     def _cut(self, windows: Windows, targets: Targets) -> Cut:
         raise NotImplementedError
@@ -96,7 +103,7 @@ class MEEGDecoder(Parameters):
         other = None if held is None else self._training_windows(held)
         if other is not None:
             check_apart(windows.samples, other.samples, "the validation samples", _APART)
-            check_channels(frozen_montage(windows), other, self._needs_layout())
+            check_channels(frozen_montage(windows), other, self._reads_layout(as_parts(train), fitted=False))
         subjects = sorted(set(windows.subjects))
         members = {}
         for name, table in targets.items():
@@ -109,7 +116,7 @@ class MEEGDecoder(Parameters):
         return self
 
     def _training_windows(self, responses: Any) -> Windows:
-        windows = as_windows(responses, layout=self._needs_layout(), clamp=self.clamp)
+        windows = as_windows(responses, layout=self._reads_layout(as_parts(responses), fitted=False), clamp=self.clamp)
         check_columns(windows.samples, ["stimulus"], "samples of the responses")
         return windows
 
@@ -129,7 +136,7 @@ class MEEGDecoder(Parameters):
         sizes = {"n_channels": windows.n_channels, "n_times": cut.n_times, "n_subjects": len(subjects)}
         fitted = Fitted(None, scaling, tuple(int(n) for n in shape), cut, sizes)
         if self.baseline or self.network == "ridge":
-            lags = self._ridge_lags() if self._lagged else None
+            lags = self._ridge_lags() if self._speech else None
             fitted.baseline = fit_subject_ridge(windows, targets, scaling, lags=lags, n_times=cut.n_times)
         sides = [self._dataset("train", windows, targets, fitted, subjects)]
         sides += [] if other is None else [self._dataset("validation", other, targets, fitted, subjects)]
@@ -177,8 +184,8 @@ class MEEGDecoder(Parameters):
     def _windows(self, responses: Any) -> Windows:
         """Windows that fit what the decoder was fitted on."""
         self._member()
-        parts = [responses] if isinstance(responses, Responses) else list(responses)
-        layout = self._needs_layout()
+        parts = as_parts(responses)
+        layout = self._reads_layout(parts)
         windows = as_windows(
             [with_frozen_layout(p, self.montage_) if layout else p for p in parts], layout=layout, clamp=self.clamp
         )
@@ -190,22 +197,20 @@ class MEEGDecoder(Parameters):
         check_channels(self.montage_, windows, layout)
         return windows
 
-    def _numbers(self, windows: Windows, fitted: Fitted) -> tuple[Any, NDArray[np.int64]]:
-        """The network, with a mean subject where one is asked for, and the number of each sample's subject."""
-        from neurodecode.decode.meeg_subjects import subject_layer, with_mean_subject
+    def _numbers(self, windows: Windows, fitted: Fitted) -> NDArray[np.int64]:
+        """Number of each sample's subject, -1 for one who is not known where that is allowed."""
+        from neurodecode.decode.meeg_subjects import subject_layer
 
-        if subject_layer(fitted.network) is None:
-            return fitted.network, np.zeros(len(windows), np.int64)
-        numbers = subject_numbers(windows, self.subjects_, self.unseen_subject)
-        strangers = bool((numbers == len(self.subjects_)).any())
-        return (with_mean_subject(fitted.network) if strangers else fitted.network), numbers
+        own = self._speech and callable(self.network)  # of such a network nothing is known: its subjects count
+        if not own and subject_layer(fitted.network) is None:
+            return np.zeros(len(windows), np.int64)
+        return subject_numbers(windows, self.subjects_, self.unseen_subject)
 
     def _predict(self, windows: Windows, fitted: Fitted, pick: Any) -> NDArray[np.float32]:
         """Predictions of all samples, as the network gives them; those of the ridge where there is no network."""
         if fitted.network is None:
             return np.concatenate([values for _, values in self._ridge_predictions(windows, fitted)])
-        network, numbers = self._numbers(windows, fitted)
-        return predict_all(network, windows, numbers, fitted.cut, pick, int(np.prod(fitted.shape)))
+        return predict_all(fitted.network, windows, self._numbers(windows, fitted), fitted.cut, pick, int(np.prod(fitted.shape)))
 
     def _ridge_predictions(self, windows: Windows, fitted: Fitted) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         assert fitted.baseline is not None
@@ -229,8 +234,8 @@ class MEEGDecoder(Parameters):
         if network is None:
             linear = ((index, torch.from_numpy(values)) for index, values in self._ridge_predictions(windows, fitted))
             return score_candidates(linear, len(windows), gallery, read, targets.data.shape[1:])
-        used, numbers = self._numbers(windows, fitted)
-        made = in_batches(used, windows, numbers, fitted.cut, self._pick, int(np.prod(fitted.shape)))
+        numbers = self._numbers(windows, fitted)
+        made = in_batches(network, windows, numbers, fitted.cut, self._pick, int(np.prod(fitted.shape)))
         return score_candidates(made, len(windows), gallery, read, targets.data.shape[1:])
 
     def _embed(self, network: Any, targets: Any) -> Any:
@@ -378,7 +383,7 @@ class MEEGDecoder(Parameters):
         found = reports(scores)
         linear, notes = self._baseline_scores(windows, fitted, targets, gallery)
         ks = list(found["single"].chance)
-        linear_name = "ridge, lagged, per subject" if self._lagged else "ridge, whole window, per subject"
+        linear_name = "ridge, lagged, per subject" if self._speech else "ridge, whole window, per subject"
         n_same = len(targets.ids) - len(gallery.ids)
         notes += [f"{n_same} candidates have the target of another one and count once with it"] if n_same else []
         return StimulusRetrieval(

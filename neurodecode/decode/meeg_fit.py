@@ -251,7 +251,7 @@ def subject_numbers(windows: Windows, known: list[str], unseen: str = "raise") -
     known : list of str
         Subjects in the order of their numbers.
     unseen : str
-        ``"raise"``, or ``"mean"``: the number behind the last, which stands for the mean of all.
+        ``"raise"``, or ``"mean"``: -1, which stands for the mean of all.
 
     Returns
     -------
@@ -271,4 +271,4 @@ def subject_numbers(windows: Windows, known: list[str], unseen: str = "raise") -
             f"subject {strangers[0]!r} was not among the {len(known)} subjects fitted, {known[:8]}: fit_subject learns a new one "
             "from a few samples, unseen_subject='mean' takes the mean of those that are known"
         )
-    return np.array([numbers.get(name, len(known)) for name in names], np.int64)
+    return np.array([numbers.get(name, -1) for name in names], np.int64)

@@ -112,7 +112,7 @@ class MEEGImageDecoder(MEEGDecoder):
 
     _ndim: ClassVar[int] = 2
     _per_feature: ClassVar[bool] = True
-    _lagged: ClassVar[bool] = False
+    _speech: ClassVar[bool] = False
     _defaults: ClassVar[dict[str, Any]] = {"optimizer": "adam", "lr": 3e-4, "batch_size": 128, "epochs": 100, "patience": 10}
 
     def __post_init__(self) -> None:
@@ -257,9 +257,6 @@ class MEEGImageDecoder(MEEGDecoder):
         )
 
     # --- what the base asks for ------------------------------------------------------------------------------------
-
-    def _needs_layout(self) -> bool:
-        return bool(self.network == "conv")
 
     def _cut(self, windows: Windows, targets: Targets) -> Cut:
         return Cut(0, len(windows.times))

@@ -167,7 +167,7 @@ def as_windows(responses: Responses | Sequence[Responses], *, layout: bool, clam
         If there is no sample, no or another time axis, no position, a value that is not finite (the message names channel and
         sample) in a channel that other samples of the subject have, or values that were not scaled.
     """
-    parts = [responses] if isinstance(responses, Responses) else list(responses)
+    parts = as_parts(responses)
     if not parts or not sum(map(len, parts)):
         raise DataError(f"there are no samples to decode from: got {len(parts)} Responses without one")
     for part in parts:
@@ -382,7 +382,7 @@ def split_by_column(responses: Any, validation: Any) -> tuple[Any, Any]:
         If a sample is marked as test.
     """
     for side in (responses, validation):
-        for part in _parts(side):
+        for part in as_parts(side):
             n = int((part.samples["split"].astype(str) == "test").sum()) if "split" in part.samples else 0
             if n:
                 raise SplitLeakError(
@@ -391,12 +391,13 @@ def split_by_column(responses: Any, validation: Any) -> tuple[Any, Any]:
                 )
     if validation is not None:
         return responses, validation
-    sides = [[_marked(part, name) for part in _parts(responses)] for name in ("train", "validation")]
+    sides = [[_marked(part, name) for part in as_parts(responses)] for name in ("train", "validation")]
     train, held = ([part for part in side if part is not None] for side in sides)
     return (train, held) if train and held else (responses, None)
 
 
-def _parts(responses: Any) -> list[Responses]:
+def as_parts(responses: Any) -> list[Responses]:
+    """Responses of one sensor array each; none where there is nothing."""
     if responses is None:
         return []
     return [responses] if isinstance(responses, Responses) else list(responses)

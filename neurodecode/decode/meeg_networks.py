@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from torch import Tensor, nn
 
 from neurodecode.errors import DataError
 from neurodecode.models import BrainProjector
-
-
-class Heads(NamedTuple):
-    """Two predictions of one embedding."""
-
-    clip: Tensor
-    """For retrieval, (n, n_features); its length means nothing."""
-    mse: Tensor
-    """For generation, (n, n_features), on the scale of the targets."""
+from neurodecode.models.meeg_conv import Heads
 
 
 class SpeechPair(nn.Module):
@@ -74,22 +66,19 @@ class SpeechPair(nn.Module):
 
 
 class ImagePair(nn.Module):
-    """An encoder with one head for the contrast and one for the squared error.
+    """An encoder of one embedding, which is what the contrast reads, and a linear head on it for the squared error.
 
     Parameters
     ----------
     encoder : Module
-        From ``signal``, ``positions`` and ``subject`` to (n, width).
-    width, n_features : int
-        Of the encoder's output, and of the targets.
-    n_hidden : int, optional
-        Width of a hidden layer in each head; by default heads are linear.
+        From ``signal``, ``positions`` and ``subject`` to (n, n_features).
+    n_features : int
+        Of the embedding.
     """
 
-    def __init__(self, encoder: nn.Module, width: int, n_features: int, n_hidden: int | None = None) -> None:
+    def __init__(self, encoder: nn.Module, n_features: int) -> None:
         super().__init__()
-        self.encoder = encoder
-        self.clip, self.mse = (_head(width, n_features, n_hidden) for _ in range(2))
+        self.encoder, self.mse = encoder, nn.Linear(n_features, n_features)
 
     def forward(self, *, signal: Tensor, positions: Tensor, subject: Tensor) -> Heads:
         """Predict the embedding of images.
@@ -108,8 +97,8 @@ class ImagePair(nn.Module):
         Heads
             Both predictions.
         """
-        shared = self.encoder(signal=signal, positions=positions, subject=subject)
-        return Heads(self.clip(shared), self.mse(shared))
+        embedded = self.encoder(signal=signal, positions=positions, subject=subject)
+        return Heads(embedded, self.mse(embedded))
 
 
 class Plain(nn.Module):
@@ -142,12 +131,6 @@ class Plain(nn.Module):
         """
         given: Tensor = self.network(signal)
         return given.flatten(1)
-
-
-def _head(width: int, n_features: int, n_hidden: int | None) -> nn.Module:
-    if n_hidden is None:
-        return nn.Linear(width, n_features)
-    return nn.Sequential(nn.Linear(width, n_hidden), nn.GELU(), nn.Linear(n_hidden, n_features))
 
 
 class Projection(nn.Module):
@@ -230,16 +213,18 @@ def build_image(
 
     Returns
     -------
-    ImagePair
-        Gives `Heads`.
+    Module
+        Called with ``signal, positions, subject``, gives `neurodecode.models.meeg_conv.Heads`.
     """
     given = dict(options or {})
     if callable(network):
-        return ImagePair(
-            Plain(network(n_chans=n_channels, n_times=n_times, n_outputs=n_features, **given)), n_features, n_features
-        )
+        return ImagePair(Plain(network(n_chans=n_channels, n_times=n_times, n_outputs=n_features, **given)), n_features)
+    if network == "conv":
+        from neurodecode.models import meeg_conv
+
+        return meeg_conv.image(n_subjects, n_features, n_times=n_times, n_heads=2, **given)
     if network == "projection":
-        return ImagePair(Projection(n_channels, n_times, n_features, **given), n_features, n_features)
+        return ImagePair(Projection(n_channels, n_times, n_features, **given), n_features)
     raise DataError(f"unknown network {network!r}")
 
 

@@ -114,7 +114,7 @@ class SpeechDecoder(MEEGDecoder):
 
     _ndim: ClassVar[int] = 3
     _per_feature: ClassVar[bool] = False
-    _lagged: ClassVar[bool] = True
+    _speech: ClassVar[bool] = True
     _defaults: ClassVar[dict[str, Any]] = {
         "optimizer": "adam",
         "lr": 3e-4,
@@ -206,9 +206,6 @@ class SpeechDecoder(MEEGDecoder):
         return fitted.scaling.undo(found) if self.loss != "clip" or fitted.network is None else found
 
     # --- what the base asks for ------------------------------------------------------------------------------------
-
-    def _needs_layout(self) -> bool:
-        return bool(self.network == "conv")
 
     def _ridge_lags(self) -> tuple[float, float]:
         return self.baseline_lags
