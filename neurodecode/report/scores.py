@@ -128,6 +128,41 @@ def _reconstruction_rows(result: Any) -> list[dict[str, Any]]:
     return [*folds, mean, {**identified, "fold": "pooled", "held_out": "all"}]
 
 
+def _retrieval_rows(result: Any) -> list[dict[str, Any]]:
+    """Accuracy at each k of the decoder, by averaging; the headline is the mean."""
+    rows = []
+    for name, report in result.reports.items():
+        for k, chance in report.chance.items():
+            base = None if result.baseline is None else result.baseline[name].top_k["brain_to_stimulus"][k]
+            known = result.oracle[k] if name == "single" and result.oracle is not None else None
+            main = name == result.aggregation and k == min(report.chance)
+            row = {"metric": f"retrieval_top_{k}", "fold": "mean" if main else "part", "held_out": f"test part, {name}"}
+            scores = {"score": report.top_k["brain_to_stimulus"][k], "chance": chance, "baseline": base, "ceiling": known}
+            rows.append({**row, **scores})
+    return rows
+
+
+def _course_rows(result: Any) -> list[dict[str, Any]]:
+    best = result.to_dataframe().loc[int(np.argmax(result.accuracy))]
+    where = f"{best['start']:g} to {best['stop']:g} s"
+    row = {"metric": f"retrieval_top_{result.k}", "fold": "mean", "held_out": where, "score": best["accuracy"]}
+    return [{**row, "chance": result.chance, "baseline": best["ridge"]}]
+
+
+def _generation_rows(result: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            "metric": row["metric"],
+            "fold": "part",
+            "held_out": f"{row['decoder']}, {row['aggregation']}",
+            "score": row["score"],
+            "chance": row["chance"],
+            "baseline": row["prior_only"],
+        }
+        for row in result.scores.to_dict("records")
+    ]
+
+
 def _training_rows(result: Any) -> list[dict[str, Any]]:
     common = {"metric": result.metric, "chance": result.chance, "baseline": result.baseline, "held_out": "test part"}
     seeds = [{**common, "fold": f"seed {seed}", "score": score} for seed, score in result.scores.items()]
@@ -142,5 +177,8 @@ _ROWS: dict[str, Callable[[Any], list[dict[str, Any]]]] = {
     "RoiResult": _roi_rows,
     "ReconstructionResult": _reconstruction_rows,
     "TrainedRetrieval": _training_rows,
+    "StimulusRetrieval": _retrieval_rows,
+    "RetrievalCourse": _course_rows,
+    "GenerationTable": _generation_rows,
     **COMPARISON_ROWS,
 }

@@ -17,6 +17,7 @@ from neurodecode.report.parts import Picture, Section, Table, Tile
 from neurodecode.report.pictures import reconstruction_section, same_images
 from neurodecode.report.scores import chance_of
 from neurodecode.report.similarity import leakage_section, partition_section, rdm_section, sign_flip_section
+from neurodecode.report.retrieval import course_section, generation_section, retrieval_section
 from neurodecode.report.training import training_section
 from neurodecode.report.words import (
     as_sentence,
@@ -372,5 +373,8 @@ RENDERERS: dict[str, Callable[[str, Any, RunContents], Section]] = {
     "LeakageResult": leakage_section,
     "SignFlipResult": sign_flip_section,
     "TrainedRetrieval": training_section,
+    "StimulusRetrieval": retrieval_section,
+    "RetrievalCourse": course_section,
+    "GenerationTable": generation_section,
     "DataFrame": _table,
 }

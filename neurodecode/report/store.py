@@ -34,6 +34,10 @@ _RESULT_TYPES = {  # name of the type -> module that defines it
     "RdmComparison": "neurodecode.compare.rdm_result",
     "SignFlipResult": "neurodecode.compare.group",
     "TrainedRetrieval": "neurodecode.train.summary",
+    "RetrievalReport": "neurodecode.metrics.retrieval_result",
+    "StimulusRetrieval": "neurodecode.decode.meeg_score",
+    "RetrievalCourse": "neurodecode.decode.time_windows",
+    "GenerationTable": "neurodecode.decode.meeg_generation",
 }
 _REMEDY = "Run the pipeline again to write it anew"
 

@@ -142,7 +142,9 @@ def _counts(truth: Truth, samples: pd.DataFrame) -> _Floats:
     counts = samples["n_averaged"].to_numpy(float) if "n_averaged" in samples else np.ones(len(samples))
     changing = [name for name in ("signs", "drift", "spike_index") if name in truth.arrays]
     if changing and (counts > 1).any():
-        raise DataError(f"{changing} change from trial to trial, means over up to {counts.max():g} trials have no known likelihood")
+        raise DataError(
+            f"{changing} change from trial to trial, means over up to {counts.max():g} trials have no known likelihood"
+        )
     return counts
 
 

@@ -50,7 +50,9 @@ class Sources(NamedTuple):
     """Shape (n_sources, n_lags): response functions."""
 
 
-def draw_sources(n_sources: int, n_features: int, rectified: float, rng: np.random.Generator) -> tuple[_Floats, NDArray[np.bool_]]:
+def draw_sources(
+    n_sources: int, n_features: int, rectified: float, rng: np.random.Generator
+) -> tuple[_Floats, NDArray[np.bool_]]:
     """Weights of the sources, and which of them are rectified.
 
     Parameters
@@ -119,9 +121,7 @@ def build_heads(
         If a number does not fit.
     """
     _check_numbers(heads, snr)
-    sensors = sensor_table(
-        heads.lead_field, heads.n_sensors, heads.montage, heads.kind, item_generator(random_state, "sensors")
-    )
+    sensors = sensor_table(heads.lead_field, heads.n_sensors, heads.montage, heads.kind, item_generator(random_state, "sensors"))
     patterns, covariance = _anatomy(heads, len(sources.weights), sensors, random_state)
     activity = source_activity(examples, *sources)
     drive = np.einsum("nkt,nlt->kl", activity, activity) / (len(activity) * n_times)

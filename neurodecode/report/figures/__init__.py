@@ -3,6 +3,7 @@
 from neurodecode.report.figures.comparisons import layer_curve, layer_regions, region_scores, score_course, target_scores
 from neurodecode.report.figures.pictures import image_scores, reconstructions
 from neurodecode.report.figures.quality import channel_values, contact_bars, event_counts, motion, spectra, tsnr
+from neurodecode.report.figures.retrieval import generated_pictures, retrieval_accuracy, retrieval_course, subject_retrieval
 from neurodecode.report.figures.scores import (
     confusion,
     fold_scores,
@@ -25,6 +26,7 @@ __all__ = [
     "evoked",
     "fold_scores",
     "generalization",
+    "generated_pictures",
     "glass_brain",
     "image_scores",
     "layer_curve",
@@ -36,6 +38,8 @@ __all__ = [
     "rdm_scores",
     "reconstructions",
     "region_scores",
+    "retrieval_accuracy",
+    "retrieval_course",
     "roi_scores",
     "score_course",
     "score_summary",
@@ -43,6 +47,7 @@ __all__ = [
     "slices",
     "spectra",
     "stimulus_free",
+    "subject_retrieval",
     "target_scores",
     "time_course",
     "to_png",

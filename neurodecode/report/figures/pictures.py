@@ -42,12 +42,16 @@ def reconstructions(result: Any, beside: Mapping[str, Any] | None = None, most: 
     """
     rows = dict(beside) if beside else {"Reconstructed": result}
     groups = chosen_images(result.image_scores, most)
-    figure, grid = _canvas(groups, len(rows), result.images.shape[1] / result.images.shape[2])
+    figure, grid = canvas(groups, len(rows), result.images.shape[1] / result.images.shape[2], scored=len(rows) > 1)
     column = 0
     for group, images in groups.items():
         for place, image in enumerate(images):
             axes = [figure.add_subplot(grid[i, column]) for i in range(1 + len(rows))]
-            _draw_column(axes, result.images, rows, int(image), column == 0)
+            draw_column(
+                axes, {"Shown": result.images, **{n: r.reconstructions for n, r in rows.items()}}, int(image), column == 0
+            )
+            for ax, made in zip(axes[1:], rows.values(), strict=True):
+                ax.set_xlabel(f"{made.image_scores[image]:.2f}", fontsize=9, color=INK, labelpad=3)
             if place == 0:
                 axes[0].set_title(group, loc="left")
             column += 1
@@ -55,11 +59,30 @@ def reconstructions(result: Any, beside: Mapping[str, Any] | None = None, most: 
     return figure
 
 
-def _canvas(groups: Mapping[str, NDArray[np.int64]], n_rows: int, aspect: float) -> tuple[Figure, GridSpec]:
-    """An empty figure with a cell for each image, and a gap between groups."""
+def canvas(groups: Mapping[str, NDArray[np.int64]], n_rows: int, aspect: float, scored: bool) -> tuple[Figure, GridSpec]:
+    """Make an empty figure with a cell for each image, and a gap between groups.
+
+    Parameters
+    ----------
+    groups : mapping of str to array
+        Images of each group.
+    n_rows : int
+        Rows below that of the images.
+    aspect : float
+        Height over width of an image.
+    scored : bool
+        Whether a number stands below each row.
+
+    Returns
+    -------
+    figure : Figure
+        Empty.
+    grid : GridSpec
+        ``n_rows + 1`` rows; a column per image, and one between groups.
+    """
     widths = [part for images in groups.values() for part in ([1.0] * len(images) + [_GAP])][:-1]
     one = min((_WIDTH - _LEFT) / sum(widths) * 0.95, 1.2)  # in, an image
-    space = max(0.06, _SCORE_LINE / (one * aspect)) if n_rows > 1 else 0.06
+    space = max(0.06, _SCORE_LINE / (one * aspect)) if scored else 0.06
     height = _TOP + (n_rows + 1 + space * n_rows) * one * aspect + _BOTTOM
     figure = new_figure(_WIDTH, height, layout=None)
     margins = {"left": _LEFT / _WIDTH, "right": (_LEFT + one * sum(widths) / 0.95) / _WIDTH}
@@ -89,17 +112,27 @@ def chosen_images(scores: NDArray[np.float64], most: int) -> dict[str, NDArray[n
     return {"Best": order[:most], "Around the median": order[middle : middle + most], "Worst": order[-most:]}
 
 
-def _draw_column(axes: list[Axes], shown: NDArray[np.uint8], rows: Mapping[str, Any], image: int, named: bool) -> None:
-    """One image above its reconstructions, with the score below each."""
-    for ax, name, picture in zip(axes, ("Shown", *rows), (shown, *(r.reconstructions for r in rows.values())), strict=True):
-        ax.imshow(picture[image], interpolation="nearest")
+def draw_column(axes: list[Axes], rows: Mapping[str, NDArray[np.uint8]], image: int, named: bool) -> None:
+    """Draw one image of each row below each other.
+
+    Parameters
+    ----------
+    axes : list of Axes
+        One per row.
+    rows : mapping of str to array of shape (n_images, height, width, 3)
+        Pictures by the name of the row.
+    image : int
+        Which image.
+    named : bool
+        Whether the names stand on the left.
+    """
+    for ax, (name, pictures) in zip(axes, rows.items(), strict=True):
+        ax.imshow(pictures[image], interpolation="nearest")
         ax.set_xticks([])
         ax.set_yticks([])
         ax.spines[:].set_visible(False)
         if named:
             ax.set_ylabel(fill(name[:1].upper() + name[1:], 13), rotation=0, ha="right", va="center", labelpad=6)
-    for ax, result in zip(axes[1:], rows.values(), strict=True):
-        ax.set_xlabel(f"{result.image_scores[image]:.2f}", fontsize=9, color=INK, labelpad=3)
 
 
 @styled
