@@ -6,6 +6,10 @@ from .encoding import PlantedBands as PlantedBands
 from .encoding import PlantedEncoding as PlantedEncoding
 from .encoding import planted_bands as planted_bands
 from .encoding import planted_encoding as planted_encoding
+from .meeg import SimulatedMEEG as SimulatedMEEG
+from .meeg import oracle_scores as oracle_scores
+from .meeg import simulate_images as simulate_images
+from .meeg import simulate_speech as simulate_speech
 from .motion import confounds_table as confounds_table
 from .motion import head_motion as head_motion
 from .motion import motion_leakage as motion_leakage
