@@ -10,11 +10,14 @@ from .meeg import SimulatedMEEG as SimulatedMEEG
 from .meeg import oracle_scores as oracle_scores
 from .meeg import simulate_images as simulate_images
 from .meeg import simulate_speech as simulate_speech
+from .meeg_files import read_simulated_meeg as read_simulated_meeg
+from .meeg_files import write_simulated_meeg as write_simulated_meeg
 from .motion import confounds_table as confounds_table
 from .motion import head_motion as head_motion
 from .motion import motion_leakage as motion_leakage
 from .null_features import ar_features as ar_features
 from .null_features import oasm as oasm
+from .pictures import LinearPictures as LinearPictures
 from .retinotopy import occipital_patch as occipital_patch
 from .retinotopy import population_response as population_response
 from .retinotopy import receptive_fields as receptive_fields
