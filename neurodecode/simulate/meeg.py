@@ -27,17 +27,17 @@ class SimulatedMEEG(NamedTuple):
     """Responses to stimuli, what was shown, and what was put into the responses."""
 
     responses: Responses
-    """Shape (n_trials, n_sensors, n_times), in units of the noise (variance 1, mean over sensors); samples hold ``trial, stimulus,
-    subject, session, run, repeat, onset`` (s), ``split, block`` and ``word`` or ``concept``; units hold ``name, kind, x, y, z`` (m)
-    and ``layout_x, layout_y`` (0 to 1)."""
+    """Shape (n_trials, n_sensors, n_times), in units of the noise (variance 1, mean over sensors); samples hold ``trial,
+    stimulus, subject, session, run, repeat, onset`` (s), ``split, block`` and ``word`` or ``concept``; units hold ``name, kind,
+    x, y, z`` (m) and ``layout_x, layout_y`` (0 to 1)."""
     targets: Responses
     """One row per stimulus: features of speech (n_stimuli, n_features, n_times), or latents of images (n_stimuli, n_features)."""
     truth: Truth
     """``mixing`` (n_subjects, n_sensors, n_sources), ``weights`` (n_sources, n_features), ``rectified`` (n_sources,), ``kernels``
     (n_sources, n_lags), ``noise_covariance`` (n_subjects, n_sensors, n_sensors), ``noise_power`` (frequencies,), ``usable`` and
     ``missing`` (n_subjects, n_sensors), ``features`` (the targets); tables ``stimuli`` and ``subjects``; where asked for,
-    ``reference`` (n_subjects, n_sensors, n_times) and ``signs`` (n_trials,), ``drift`` (n_trials, n_sensors, 2), ``spike_index`` and
-    ``spike_value``."""
+    ``reference`` (n_subjects, n_sensors, n_times) and ``signs`` (n_trials,), ``drift`` (n_trials, n_sensors, 2), ``spike_index``
+    and ``spike_value``."""
 
 
 def simulate_speech(
@@ -86,7 +86,7 @@ def simulate_speech(
     duration : float
         Length of a segment and of the response to it, s.
     snr : float
-        Power of the signal over that of the noise, of a sample, mean over sensors.
+        Variance of the signal over stimuli by that of the noise, mean over sensors and times.
     rectified : float
         Share of rectified sources; with 1 the brain tells no feature from its negative, and decoders of fixed features fail.
     delay : float
@@ -206,7 +206,7 @@ def simulate_images(
     tmin, duration : float
         Start of the response after the onset of the image, and its length, s.
     snr : float
-        Power of the signal over that of the noise, of a sample, mean over sensors; without the reference.
+        Variance of the signal over stimuli by that of the noise, mean over sensors and times; the reference does not count.
     rectified : float
         Share of sources that follow the absolute value.
     random_signs : bool
@@ -333,9 +333,9 @@ def _times(tmin: float, duration: float, sfreq: float) -> NDArray[np.float64]:
 
 
 def _sizes(**sizes: int) -> dict[str, int]:
-    """Sizes of the splits, each of which needs something."""
-    if min(sizes.values()) < 1:
-        raise DataError(f"each split needs at least one stimulus, got {sizes}")
+    """Sizes of the splits, each of which needs something to choose from."""
+    if min(sizes.values()) < 2:
+        raise DataError(f"each split needs at least two stimuli, got {sizes}")
     return sizes
 
 

@@ -23,15 +23,15 @@ _TRIALS = 256  # whitened at once
 def oracle_scores(truth: Truth, responses: Responses, candidates: Sequence[str] | None = None) -> _Floats:
     r"""Log-likelihood of each candidate, given each response.
 
-    The noise is Gaussian with a known covariance over sensors times a known one over time. With its whitening W, and the noise-free
-    response :math:`\mu_j` of the subject to candidate j,
+    The noise is Gaussian with a known covariance over sensors times a known one over time. With its whitening W, and the
+    noise-free response :math:`\mu_j` of the subject to candidate j,
 
     .. math:: l_j = \langle W x, W \mu_j \rangle - \tfrac12 \|W \mu_j\|^2
 
     up to a constant. Its maximum is the Bayes-optimal answer where all candidates are as likely: no decoder has a higher top-1
     accuracy in expectation. With random signs, :math:`\log \tfrac12 (e^{l_j^+} + e^{l_j^-})`. The mean of m responses has m
-    times their log-likelihood, the covariance of its noise being that of one over m. Drift and spikes, where there are any, are taken out
-    first: the ceiling is that of the clean data. Flat and missing channels are left out.
+    times their log-likelihood, the covariance of its noise being that of one over m. Drift and spikes, where there are any, are
+    taken out first: the ceiling is that of the clean data. Flat and missing channels are left out.
 
     Parameters
     ----------
@@ -100,7 +100,8 @@ def expected_responses(truth: Truth, subject: str, stimuli: Sequence[str]) -> _F
     if (rows < 0).any():
         raise DataError(f"stimulus {stimuli[int(np.argmin(rows))]!r} is none of the {len(truth['stimuli'])} that were simulated")
     activity = source_activity(truth["features"][rows], truth["weights"], truth["rectified"], truth["kernels"])
-    return truth["mixing"][number] @ activity + (truth["reference"][number] if "signs" in truth.arrays else 0.0)
+    reference = truth["reference"][number] if "signs" in truth.arrays else 0.0
+    return np.asarray(truth["mixing"][number] @ activity + reference)
 
 
 def candidate_ids(truth: Truth) -> list[str]:
