@@ -58,8 +58,10 @@ app.command()(train)
 @app.command()
 def run(
     pipeline: Annotated[str, typer.Argument(help="Name (see `neurodecode pipelines`) or YAML file.")],
-    data: Annotated[Path, typer.Option(help="BIDS folder of the recordings.")],
     out: Annotated[Path, typer.Option(help="Folder for derivatives, results and report.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the recordings; a pipeline on simulated data writes its own below --out.")
+    ] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="key=value, e.g. decode.n_permutations=999; repeatable.")
     ] = None,
@@ -75,11 +77,12 @@ def run(
 ) -> None:
     """Run a pipeline on a data set; run again, it does only what is missing or changed."""
     from neurodecode.cli.progress import Progress
-    from neurodecode.pipeline.configure import load_config
+    from neurodecode.pipeline.configure import load_config, simulated_data
     from neurodecode.pipeline.executors import chosen_executor
     from neurodecode.pipeline.run import plan, run_pipeline
 
     config = load_config(pipeline, set_ or [])
+    data = data or simulated_data(config, out)
     if dry_run:
         for name, reason in plan(config, data, out):
             typer.echo(f"{name}: {reason}")

@@ -14,6 +14,7 @@ from neurodecode.data.hashing import jsonable
 from neurodecode.pipeline.config import Config, IEEGQuality, ModelToBrain
 from neurodecode.pipeline.execute import ItemStatus
 from neurodecode.pipeline.findings import COMPARISONS, GROUP, finding, finding_sentence, group_finding, group_results
+from neurodecode.pipeline.meeg_findings import retrieval_finding, retrieval_sentence
 from neurodecode.pipeline.planning import Unit, subject_items
 from neurodecode.pipeline.step import read_provenance
 from neurodecode.pipeline.versions import versions
@@ -172,6 +173,8 @@ def _main(results: dict[str, Any]) -> dict[str, Any]:
         return {**group_finding(first, single), "table": jsonable(first.to_dict("records"))}
     if type(first).__name__ in COMPARISONS:
         return finding(first)
+    if type(first).__name__ == "StimulusRetrieval":
+        return retrieval_finding(first)
     decoded: dict[str, Any] = first.to_dict()
     return decoded
 
@@ -180,6 +183,8 @@ def _summary(result: Any) -> Any:
     """A result without its large arrays."""
     if type(result).__name__ in COMPARISONS:
         return finding(result)
+    if type(result).__name__ == "TrainedRetrieval":
+        return jsonable({"metric": result.metric, "scores": result.scores, "mean": result.score, "chance": result.chance})
     if isinstance(result, pd.DataFrame):
         return jsonable({"table": result.to_dict("records")})
     if not hasattr(result, "metric") and not hasattr(result, "to_dict"):
@@ -205,6 +210,8 @@ def sentence(results: dict[str, Any]) -> str:
     """
     if "of" in results:
         return finding_sentence(results)
+    if "n_candidates" in results:
+        return retrieval_sentence(results)
     if "score" not in results:
         name, rows = next(iter(results["contacts"].items()))
         top = ", ".join(f"{row['channel']} x {row['ratio']:.3g}" for row in rows[:3])

@@ -60,6 +60,31 @@ def load_config(name_or_path: str | Path, overrides: Iterable[str] = ()) -> Conf
     return config
 
 
+def simulated_data(config: Config, out: Path) -> Path:
+    """Where a pipeline on simulated data keeps them when no folder is given.
+
+    Parameters
+    ----------
+    config : Config
+        Configuration.
+    out : Path
+        Output folder.
+
+    Returns
+    -------
+    Path
+        ``simulated`` below the output.
+
+    Raises
+    ------
+    ConfigError
+        If the pipeline works on recordings.
+    """
+    if getattr(config.input, "simulate", None) is None:
+        raise ConfigError(f"the pipeline {config.pipeline} works on recordings: name their folder with --data, got none")
+    return out / "simulated"
+
+
 def _find(name_or_path: str | Path) -> Path:
     known = named_pipelines()
     if str(name_or_path) in known:

@@ -17,10 +17,12 @@ from neurodecode.io.bids_search import MARKER, absolute, bids_files, find_record
 from neurodecode.io.bids_tables import applicable, confounds_path, events_path, read_events
 from neurodecode.io.stimuli import stimulus_path
 from neurodecode.pipeline.config import Config, FMRIDecoding, IEEGQuality, MEEGDecoding, ModelToBrain, ModelToEpochs, ModelToRdms
+from neurodecode.pipeline.config_meeg import MEEGImages, MEEGSpeech
 from neurodecode.pipeline.decode import DECODE
 from neurodecode.pipeline.generator import generator_files, generator_folder
 from neurodecode.pipeline.look import LOOK
 from neurodecode.pipeline.plan_compare import checked_file, compare_items, file_items
+from neurodecode.pipeline.plan_meeg import retrieve_items, window_inputs, window_items
 from neurodecode.pipeline.prepare import PREPARE_BOLD, PREPARE_MEEG
 from neurodecode.pipeline.step import Item, Step
 
@@ -83,6 +85,9 @@ def find_units(config: Config, root: Path) -> list[Unit]:
     """
     if isinstance(config, (ModelToRdms, ModelToEpochs)):
         return [_file_unit(config, root)]
+    if isinstance(config, (MEEGSpeech, MEEGImages)):
+        name = root.resolve().name
+        return [Unit(name, name, name, (), window_inputs(root), None, f"{name}_desc-prepared", str(root))]
     chosen = config.input
     names = {"subject": chosen.subjects, "session": chosen.sessions, "task": chosen.tasks, "run": chosen.runs}
     image = {"space": chosen.space, "desc": chosen.desc, "res": chosen.res}
@@ -182,6 +187,8 @@ def prepare_items(config: Config, units: Sequence[Unit], root: Path, out: Path) 
     """One item per run, or the one of a file."""
     if isinstance(config, (ModelToRdms, ModelToEpochs)):
         return file_items(config, units, out)
+    if isinstance(config, (MEEGSpeech, MEEGImages)):
+        return window_items(units, out)
     step, blocks = _prepare_step(config)
     parameters = {name: getattr(config, name).model_dump(mode="json") for name in blocks if hasattr(config, name)}
     extra = {"reference": config.reference, "high_gamma": list(config.high_gamma)} if isinstance(config, IEEGQuality) else {}
@@ -217,6 +224,8 @@ def subject_items(config: Config, units: Sequence[Unit], out: Path, *, jobs: int
         return []
     if isinstance(config, (ModelToBrain, ModelToRdms, ModelToEpochs)):
         return compare_items(config, units, out)
+    if isinstance(config, (MEEGSpeech, MEEGImages)):
+        return retrieve_items(config, units, out)
     subjects = list(dict.fromkeys(unit.subject for unit in units))
     inner = jobs if len(subjects) == 1 else 1
     parameters = {"decode": config.decode.model_dump(mode="json"), "seed": config.compute.seed, "title": config.title}
@@ -275,7 +284,8 @@ def _stimulus_files(config: FMRIDecoding | MEEGDecoding, units: Sequence[Unit]) 
 def check_compute(config: Config) -> None:
     """Refuse a device or precision that a linear pipeline does not use, instead of ignoring it."""
     compute = config.compute
-    if compute.device == "cuda" and getattr(config, "model", None) is None:
+    has_network = getattr(config, "model", None) is not None or isinstance(config, (MEEGSpeech, MEEGImages))
+    if compute.device == "cuda" and not has_network:
         raise ConfigError(f"compute.device: {config.pipeline} runs on cpu only, got 'cuda'; leave it at auto")
     if compute.precision not in ("auto", "float64"):
         raise ConfigError(

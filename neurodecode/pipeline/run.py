@@ -76,7 +76,7 @@ def plan(config: Config, data: str | Path, out: str | Path) -> list[tuple[str, s
         Every unit of work, and why it would run or be skipped.
     """
     check_compute(config)
-    units = find_units(config, Path(data))
+    units = find_units(config, data_of(config, Path(data)))
     items = [*prepare_items(config, units, Path(data), Path(out)), *generator_items(config, Path(data), Path(out))]
     planned = [(item.name, why_run_item(item) or "skipped: outputs are there and verified") for item in items]
     return planned + [(item.name, "after its runs") for item in subject_items(config, units, Path(out), jobs=1)]
@@ -124,8 +124,18 @@ def run_pipeline(
         The first failure, with ``on_error="abort"``, or if nothing is left.
     """
     start = time.perf_counter()
-    done = _compute(config, Path(data), Path(out), run_item, jobs, executor, on_error, progress or Silent())
-    return _join(config, Path(data), Path(out), done, start)
+    root = data_of(config, Path(data))
+    done = _compute(config, root, Path(out), run_item, jobs, executor, on_error, progress or Silent())
+    return _join(config, root, Path(out), done, start)
+
+
+def data_of(config: Config, data: Path) -> Path:
+    """The data folder; what a configuration wants simulated is written there first."""
+    if getattr(config.input, "simulate", None) is None:
+        return data
+    from neurodecode.pipeline.meeg_windows import simulate_windows
+
+    return simulate_windows(config, data)  # type: ignore[arg-type]
 
 
 def run_participants(

@@ -15,9 +15,9 @@ from neurodecode.report.contents import RunContents
 from neurodecode.report.maps import map_pictures, maps_of
 from neurodecode.report.parts import Picture, Section, Table, Tile
 from neurodecode.report.pictures import reconstruction_section, same_images
+from neurodecode.report.retrieval import course_section, generation_section, retrieval_section
 from neurodecode.report.scores import chance_of
 from neurodecode.report.similarity import leakage_section, partition_section, rdm_section, sign_flip_section
-from neurodecode.report.retrieval import course_section, generation_section, retrieval_section
 from neurodecode.report.training import training_section
 from neurodecode.report.words import (
     as_sentence,

@@ -1,0 +1,206 @@
+"""The steps that decode windows of M/EEG: train, look held-out stimuli up, follow time, make pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurodecode.data import Responses
+from neurodecode.data.hashing import sha256_json
+from neurodecode.errors import ConfigError, DataError
+from neurodecode.pipeline.config_meeg import Course, Found, ImageNetwork, Pictures, SpeechNetwork
+from neurodecode.pipeline.meeg_windows import Windows, open_windows
+from neurodecode.pipeline.step import Step
+
+
+def find_speech(parameters: Mapping[str, Any], folder: Path) -> None:
+    """Train a decoder of speech for each seed, and look the held-out segments up.
+
+    Parameters
+    ----------
+    parameters : mapping
+        ``path`` (folder of windows), ``decoder``, ``retrieval``, ``seed``, ``title``, ``device`` and ``training`` (folder of the
+        checkpoints).
+    folder : Path
+        Where results and decoders go.
+    """
+    from neurodecode.decode import SpeechDecoder
+
+    settings = SpeechNetwork(**parameters["decoder"]).model_dump()
+    windows = open_windows(Path(parameters["path"]))
+
+    def fitted(seed: int) -> Any:
+        decoder = SpeechDecoder(**_with_device(settings, parameters), random_state=seed)
+        place = _checkpoints(parameters, seed)
+        return decoder.fit(_held_in(windows), windows.targets, folder=place, resume=place is not None)
+
+    results, decoders = _retrieve(windows, fitted, parameters, {})
+    _save(parameters, windows, results, decoders, folder)
+
+
+def find_images(parameters: Mapping[str, Any], folder: Path) -> None:
+    """Train a decoder of images for each seed, look the held-out images up, follow time, and make pictures.
+
+    Parameters
+    ----------
+    parameters : mapping
+        As for `find_speech`, and ``zero_shot``, ``course`` and ``pictures``.
+    folder : Path
+        Where results and decoders go.
+    """
+    from neurodecode.decode import MEEGImageDecoder
+
+    settings = ImageNetwork(**parameters["decoder"]).model_dump()
+    windows = open_windows(Path(parameters["path"]))
+    wanted = None if parameters["pictures"] is None else Pictures(**parameters["pictures"])
+    generator, targets = (None, windows.targets) if wanted is None else _generator(wanted, windows, parameters)
+
+    def fitted(seed: int) -> Any:
+        decoder = MEEGImageDecoder(**_with_device(settings, parameters), random_state=seed)
+        place = _checkpoints(parameters, seed)
+        return decoder.fit(_held_in(windows), targets, folder=place, resume=place is not None)
+
+    results, decoders = _retrieve(windows, fitted, parameters, {"zero_shot": parameters["zero_shot"]})
+    if generator is not None and wanted is not None and windows.stimuli is not None:
+        options = {"n_samples": wanted.n_samples, "steps": wanted.steps}
+        seen = _split(windows.responses, "test")
+        results["pictures"] = decoders[0].reconstruct(generator, seen, windows.stimuli, **options)
+    if parameters["course"] is not None:
+        results["course over time"] = _course(windows, Course(**parameters["course"]), settings, parameters["seed"])
+    _save(parameters, windows, results, decoders, folder)
+
+
+def _retrieve(
+    windows: Windows, fitted: Any, parameters: Mapping[str, Any], options: dict[str, Any]
+) -> tuple[dict[str, Any], list[Any]]:
+    """Scores of the first seed, and how all seeds went."""
+    wanted, first = Found(**parameters["retrieval"]), int(parameters["seed"])
+    test = _split(windows.responses, "test")
+    candidates = _candidates(windows, test)
+    known = _oracle(windows, test, candidates)
+    told = {"aggregation": wanted.aggregation, "n_bootstrap": wanted.n_bootstrap, "oracle": known, **options}
+    decoders = [fitted(seed) for seed in range(first, first + wanted.n_seeds)]
+    scored = [decoder.score(test, candidates, tuple(wanted.k), **told) for decoder in decoders]
+    results: dict[str, Any] = {"retrieval": scored[0]}
+    if parameters["decoder"]["network"] != "ridge":
+        results["training"] = _trained(decoders, scored, first, parameters)
+    return results, decoders
+
+
+def _trained(decoders: list[Any], scored: list[Any], first: int, parameters: Mapping[str, Any]) -> Any:
+    """Curves of all seeds beside their scores."""
+    from neurodecode.train.summary import TrainedRetrieval
+
+    result = scored[0]
+    k = min(result.chance)
+    training = {str(first + i): next(iter(d.members_.values())).training for i, d in enumerate(decoders)}
+    return TrainedRetrieval(
+        metric=f"retrieval_top_{k}",
+        scores={seed: s.top_k[k] for seed, s in zip(training, scored, strict=True)},
+        chance=result.chance[k],
+        baseline=float("nan") if result.ridge is None else result.ridge[k],
+        baseline_name=result.baseline_name,
+        n_candidates=result.n_candidates,
+        best_steps={seed: int(t.best_step or t.step) for seed, t in training.items()},
+        curves={seed: t.curve for seed, t in training.items()},
+        split=f"held out by {result.report.split_unit}; weights chosen on: {result.report.selection_split}",
+        settings=dict(parameters["decoder"]),
+    )
+
+
+def _course(windows: Windows, wanted: Course, settings: Mapping[str, Any], seed: int) -> Any:
+    from neurodecode.decode.time_windows import retrieval_over_time
+
+    return retrieval_over_time(
+        windows.responses, windows.targets, mode=wanted.mode, width=wanted.width, stride=wanted.stride, k=wanted.k
+    )
+
+
+def _generator(wanted: Pictures, windows: Windows, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The generator, and what a decoder has to be fitted on for it."""
+    from neurodecode.decode.meeg_generation import generator_targets
+
+    if windows.stimuli is None:
+        raise ConfigError(
+            f"pictures: the windows {parameters['source']!r} come without their images: add stimuli/, or leave pictures out"
+        )
+    if wanted.folder is not None:
+        from neurodecode.generate import load_generator
+
+        generator: Any = load_generator(wanted.folder)
+        return generator, _with_columns(generator_targets(generator, windows.stimuli), windows.targets)
+    if windows.truth is None:
+        raise ConfigError("pictures.folder: only simulated images bring a generator of their own, got None: name a folder")
+    from neurodecode.simulate import LinearPictures
+
+    size = int(windows.stimuli.items[0].shape[0])
+    return LinearPictures(windows.targets.n_units, size=size), {"latent": windows.targets}
+
+
+def _with_columns(targets: dict[str, Responses], known: Responses) -> dict[str, Responses]:
+    """Targets with the columns of the stimuli, such as their concept."""
+    columns = known.samples.drop_duplicates("stimulus").set_index("stimulus")
+    return {name: table.replace(samples=table.samples.join(columns, on="stimulus")) for name, table in targets.items()}
+
+
+def _held_in(windows: Windows) -> Responses:
+    return windows.responses.select(np.flatnonzero(windows.responses.samples["split"].isin(["train", "validation"])))
+
+
+def _split(responses: Responses, name: str) -> Responses:
+    rows = np.flatnonzero(responses.samples["split"] == name)
+    if not len(rows):
+        raise DataError(f"no window is marked split={name!r}, they are {sorted(responses.samples['split'].astype(str).unique())}")
+    return responses.select(rows)
+
+
+def _candidates(windows: Windows, test: Responses) -> Responses:
+    """Targets of the stimuli that are looked up."""
+    shown = set(test.samples["stimulus"].astype(str))
+    return windows.targets.select(np.flatnonzero(windows.targets.samples["stimulus"].astype(str).isin(shown)))
+
+
+def _oracle(windows: Windows, test: Responses, candidates: Responses) -> Any:
+    """Log-likelihood of every candidate, where the truth is known."""
+    if windows.truth is None:
+        return None
+    from neurodecode.simulate import oracle_scores
+
+    return oracle_scores(windows.truth, test, candidates.samples["stimulus"].astype(str).tolist())
+
+
+def _with_device(settings: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of the decoder; the device belongs to its trainer."""
+    trainer = dict(settings.get("trainer") or {})
+    return {**settings, "trainer": trainer if parameters["device"] == "auto" else {"device": parameters["device"], **trainer}}
+
+
+def _checkpoints(parameters: Mapping[str, Any], seed: int) -> Path | None:
+    """Folder of a training, which a killed run goes on with; other settings or windows have another one."""
+    if parameters["decoder"]["network"] == "ridge":
+        return None
+    key = sha256_json({name: parameters[name] for name in ("decoder", "inputs_key")})[:12]
+    return Path(parameters["training"]) / f"{key}-seed-{seed}"
+
+
+def _save(parameters: Mapping[str, Any], windows: Windows, results: dict[str, Any], decoders: list[Any], folder: Path) -> None:
+    from neurodecode.report import RunContents, save_contents
+
+    for number, decoder in enumerate(decoders):
+        decoder.save(folder / "decoders" / f"seed-{int(parameters['seed']) + number}")
+    contents = RunContents(
+        title=parameters["title"],
+        pipeline="retrieve",
+        results=results,
+        units=windows.responses.units,
+        steps=list(windows.responses.meta.get("steps", [])),
+        notes=["Simulated data: no person was recorded."] if windows.truth is not None else [],
+    )
+    save_contents(contents, folder)
+
+
+FIND_SPEECH = Step("find_speech", 1, find_speech)
+FIND_IMAGES = Step("find_images", 1, find_images)
