@@ -69,7 +69,7 @@ def find_images(parameters: Mapping[str, Any], folder: Path) -> None:
         seen = _split(windows.responses, "test")
         results["pictures"] = decoders[0].reconstruct(generator, seen, windows.stimuli, **options)
     if parameters["course"] is not None:
-        results["course over time"] = _course(windows, Course(**parameters["course"]), settings, parameters["seed"])
+        results["course over time"] = _course(windows, Course(**parameters["course"]))
     _save(parameters, windows, results, decoders, folder)
 
 
@@ -111,12 +111,10 @@ def _trained(decoders: list[Any], scored: list[Any], first: int, parameters: Map
     )
 
 
-def _course(windows: Windows, wanted: Course, settings: Mapping[str, Any], seed: int) -> Any:
+def _course(windows: Windows, wanted: Course) -> Any:
     from neurodecode.decode.time_windows import retrieval_over_time
 
-    return retrieval_over_time(
-        windows.responses, windows.targets, mode=wanted.mode, width=wanted.width, stride=wanted.stride, k=wanted.k
-    )
+    return retrieval_over_time(windows.responses, windows.targets, **wanted.model_dump())
 
 
 def _generator(wanted: Pictures, windows: Windows, parameters: Mapping[str, Any]) -> tuple[Any, Any]:

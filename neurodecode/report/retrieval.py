@@ -172,6 +172,6 @@ def generation_section(name: str, result: Any, contents: RunContents) -> Section
 
 def _gain(row: dict[str, Any]) -> str:
     return (
-        f"{row['decoder'].capitalize()}, {row['metric']}: {score_text(row['score'])}, prior alone {score_text(row['prior_only'])}, "
-        f"gain {number(row['gain'])} (95 % interval {number(row['gain_low'])} to {number(row['gain_high'])})."
+        f"{row['decoder'].capitalize()}, {row['metric']}: {score_text(row['score'])}, prior alone "
+        f"{score_text(row['prior_only'])}, gain {number(row['gain'])} (95 % interval {number(row['gain_low'])} to {number(row['gain_high'])})."
     )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _FORWARD = "brain_to_stimulus"
-_NAMES = {"single": "single trials", "instance": "mean over repeats", "subject": "subjects first"}
+_NAMES = {"single": "single trials", "instance": "repeats averaged", "subject": "subjects first"}
 
 
 @styled
@@ -31,7 +31,7 @@ def retrieval_accuracy(result: Any) -> Figure:
     Figure
         Dots with intervals over stimuli; short lines are chance, and the ceiling where it is known.
     """
-    figure = new_figure(2.6 + 2.0 * len(result.reports), 3.3)
+    figure = new_figure(1.2 + 2.0 * len(result.reports), 3.6)
     panels = figure.subplots(1, len(result.reports), sharey=True, squeeze=False)[0]
     for ax, (name, report) in zip(panels, result.reports.items(), strict=True):
         ks = list(report.chance)
@@ -46,7 +46,7 @@ def retrieval_accuracy(result: Any) -> Figure:
         ax.set_title(_NAMES.get(name, name), loc="left")
         ax.set_ylim(0, 1.02)
     panels[0].set_ylabel(f"Found among {result.n_candidates}")
-    legend_above(panels[0], columns=4)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper left", ncols=2, frameon=False)
     return figure
 
 
