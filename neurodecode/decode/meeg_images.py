@@ -280,7 +280,8 @@ class MEEGImageDecoder(MEEGDecoder):
         return {"temperature": float(self.temperature if loss.scale is None else 1 / loss.scale().detach())}
 
     def _temperature(self, fitted: Fitted) -> float:
-        return float(fitted.extras.get("temperature", self.temperature or 1.0))
+        learned: float = fitted.extras.get("temperature", self.temperature or 1.0)
+        return learned
 
     def _pick(self, given: Any) -> Any:
         """The head of the contrast, unless there is no contrast."""
