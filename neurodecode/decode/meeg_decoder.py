@@ -185,7 +185,7 @@ class MEEGDecoder(Lookup, Parameters):
 
         assert fitted.network is not None
         own = self._speech and callable(self.network)  # of such a network nothing is known: its subjects count
-        if not own and subject_layer(fitted.network) is None:
+        if not own and self.network != "atm" and subject_layer(fitted.network) is None:
             return np.zeros(len(windows), np.int64)
         return subject_numbers(windows, self.subjects_, self.unseen_subject)
 
