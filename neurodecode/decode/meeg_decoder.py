@@ -28,6 +28,7 @@ from neurodecode.decode.meeg_inputs import (
 from neurodecode.decode.meeg_lookup import APART, NO_SELECTION, Lookup
 from neurodecode.decode.meeg_montage import check_channels, frozen_montage, with_frozen_layout
 from neurodecode.decode.meeg_ridge import fit_subject_ridge
+from neurodecode.decode.meeg_score import deduplicate
 from neurodecode.errors import DataError
 
 
@@ -120,8 +121,9 @@ class MEEGDecoder(Lookup, Parameters):
         if self.baseline or self.network == "ridge":
             lags = self._ridge_lags() if self._speech else None
             fitted.baseline = fit_subject_ridge(windows, targets, scaling, lags=lags, n_times=cut.n_times)
-        sides = [self._dataset("train", windows, targets, fitted, subjects)]
-        sides += [] if other is None else [self._dataset("validation", other, targets, fitted, subjects)]
+        same = deduplicate(targets).column
+        sides = [self._dataset("train", windows, targets, fitted, subjects, same)]
+        sides += [] if other is None else [self._dataset("validation", other, targets, fitted, subjects, same)]
         if self.network != "ridge":
             self._train(fitted, sides, folder, resume)
         self._finish(fitted, sides[0], sides[1] if other is not None else None)
@@ -133,9 +135,11 @@ class MEEGDecoder(Lookup, Parameters):
     def _ridge_lags(self) -> tuple[float, float] | None:
         return None
 
-    def _dataset(self, split: str, windows: Windows, targets: Targets, fitted: Fitted, subjects: list[str]) -> PairDataset:
+    def _dataset(
+        self, split: str, windows: Windows, targets: Targets, fitted: Fitted, subjects: list[str], same: NDArray[np.int64]
+    ) -> PairDataset:
         numbers = subject_numbers(windows, subjects)
-        return PairDataset(split, windows, numbers, targets, fitted.scaling, fitted.cut)
+        return PairDataset(split, windows, numbers, targets, fitted.scaling, fitted.cut, same)
 
     def _train(self, fitted: Fitted, sides: list[PairDataset], folder: Path | None, resume: bool) -> None:
         from neurodecode.train.random_state import seeded
@@ -244,7 +248,7 @@ class MEEGDecoder(Lookup, Parameters):
             raise DataError(f"the decoder predicts {list(self.members_)}: fit a decoder of one target to learn a new subject")
         table = as_targets(targets, self._ndim)
         numbers = np.full(len(windows), len(self.subjects_), np.int64)
-        data = PairDataset("train", windows, numbers, table, fitted.scaling, fitted.cut)
+        data = PairDataset("train", windows, numbers, table, fitted.scaling, fitted.cut, deduplicate(table).column)
         settings = {**self._defaults, "seed": self.random_state, **(self.trainer or {}), "epochs": 30, **(trainer or {})}
         if fitted.network is None:
             raise DataError(f"network={self.network!r} has no matrices of subjects: fit it on the new subject, too")
