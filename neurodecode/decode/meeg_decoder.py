@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from neurodecode.data import Responses
 from neurodecode.data.parameters import Parameters
-from neurodecode.data.validate import check_columns, check_option, check_positive
-from neurodecode.decode.meeg_fit import Cut, Fitted, PairDataset, in_batches, predict_all, subject_numbers, train_network
+from neurodecode.data.validate import check_columns, check_option
+from neurodecode.decode.meeg_fit import Cut, Fitted, PairDataset, predict_all, subject_numbers, train_network
 from neurodecode.decode.meeg_inputs import (
     LAYOUT,
     Scaling,
@@ -24,24 +23,16 @@ from neurodecode.decode.meeg_inputs import (
     as_windows,
     check_apart,
     fit_scaling,
-    refuse_shared,
     split_by_column,
 )
+from neurodecode.decode.meeg_lookup import APART, NO_SELECTION, Lookup
 from neurodecode.decode.meeg_montage import check_channels, frozen_montage, with_frozen_layout
 from neurodecode.decode.meeg_ridge import fit_subject_ridge
-from neurodecode.decode.meeg_score import Gallery, StimulusRetrieval, accuracy_by_subject, deduplicate, score_candidates
+from neurodecode.decode.meeg_score import deduplicate
 from neurodecode.errors import DataError
-from neurodecode.metrics import retrieval_from_scores
-from neurodecode.metrics.retrieval_scores import word_probabilities
-
-_APART = {
-    "stimulus": "hold out whole stimuli, with all their repeats and subjects",
-    "block": "hold out whole blocks of speech: windows of one block overlap",
-}
-NO_SELECTION = "none (last weights)"
 
 
-class MEEGDecoder(Parameters):
+class MEEGDecoder(Lookup, Parameters):
     """Base of `SpeechDecoder` and `MEEGImageDecoder`: it knows windows, targets and candidates, they know networks and losses."""
 
     network: Any
@@ -66,7 +57,7 @@ class MEEGDecoder(Parameters):
     # --- what the two kinds know -----------------------------------------------------------------------------------
 
     def _reads_layout(self, parts: Sequence[Responses], fitted: bool = True) -> bool:
-        """Whether positions are read: where the network needs them, and where there are some that one of the user's own may want."""
+        """Whether positions are read: the network needs them, or is one of the user's own and there are some."""
         if not (self._speech and callable(self.network)):
             return bool(self.network == "conv")
         if fitted:
@@ -82,16 +73,8 @@ class MEEGDecoder(Parameters):
     def _loss(self) -> Any:
         raise NotImplementedError
 
-    def _pick(self, given: Any) -> Any:
-        """What retrieval reads of what the network gives."""
-        return given
-
     def _finish(self, fitted: Fitted, held_in: PairDataset, held_out: PairDataset | None) -> None:
         """Find out more about predictions once the network is trained."""
-
-    def _temperature(self, fitted: Fitted) -> float:
-        """Of the probabilities of candidates."""
-        return 1.0
 
     # --- fit -------------------------------------------------------------------------------------------------------
 
@@ -102,7 +85,7 @@ class MEEGDecoder(Parameters):
         windows = self._training_windows(train)
         other = None if held is None else self._training_windows(held)
         if other is not None:
-            check_apart(windows.samples, other.samples, "the validation samples", _APART)
+            check_apart(windows.samples, other.samples, "the validation samples", APART)
             check_channels(frozen_montage(windows), other, self._reads_layout(as_parts(train), fitted=False))
         subjects = sorted(set(windows.subjects))
         members = {}
@@ -138,8 +121,9 @@ class MEEGDecoder(Parameters):
         if self.baseline or self.network == "ridge":
             lags = self._ridge_lags() if self._speech else None
             fitted.baseline = fit_subject_ridge(windows, targets, scaling, lags=lags, n_times=cut.n_times)
-        sides = [self._dataset("train", windows, targets, fitted, subjects)]
-        sides += [] if other is None else [self._dataset("validation", other, targets, fitted, subjects)]
+        same = deduplicate(targets).column
+        sides = [self._dataset("train", windows, targets, fitted, subjects, same)]
+        sides += [] if other is None else [self._dataset("validation", other, targets, fitted, subjects, same)]
         if self.network != "ridge":
             self._train(fitted, sides, folder, resume)
         self._finish(fitted, sides[0], sides[1] if other is not None else None)
@@ -151,9 +135,11 @@ class MEEGDecoder(Parameters):
     def _ridge_lags(self) -> tuple[float, float] | None:
         return None
 
-    def _dataset(self, split: str, windows: Windows, targets: Targets, fitted: Fitted, subjects: list[str]) -> PairDataset:
+    def _dataset(
+        self, split: str, windows: Windows, targets: Targets, fitted: Fitted, subjects: list[str], same: NDArray[np.int64]
+    ) -> PairDataset:
         numbers = subject_numbers(windows, subjects)
-        return PairDataset(split, windows, numbers, targets, fitted.scaling, fitted.cut)
+        return PairDataset(split, windows, numbers, targets, fitted.scaling, fitted.cut, same)
 
     def _train(self, fitted: Fitted, sides: list[PairDataset], folder: Path | None, resume: bool) -> None:
         from neurodecode.train.random_state import seeded
@@ -201,8 +187,9 @@ class MEEGDecoder(Parameters):
         """Number of each sample's subject, -1 for one who is not known where that is allowed."""
         from neurodecode.decode.meeg_subjects import subject_layer
 
+        assert fitted.network is not None
         own = self._speech and callable(self.network)  # of such a network nothing is known: its subjects count
-        if not own and subject_layer(fitted.network) is None:
+        if not own and self.network != "atm" and subject_layer(fitted.network) is None:
             return np.zeros(len(windows), np.int64)
         return subject_numbers(windows, self.subjects_, self.unseen_subject)
 
@@ -216,217 +203,6 @@ class MEEGDecoder(Parameters):
         assert fitted.baseline is not None
         for block in windows.blocks():
             yield block, fitted.baseline.predict(windows, block, fitted.cut.n_times)
-
-    # --- look up ---------------------------------------------------------------------------------------------------
-
-    def _scores(self, windows: Windows, fitted: Fitted, targets: Targets, gallery: Gallery, ridge: bool) -> NDArray[np.float32]:
-        """Scores (n_samples, n_candidates) by the network or by the ridge."""
-        import torch
-
-        network = None if ridge else fitted.network
-
-        def read(rows: NDArray[np.int64]) -> Any:
-            values = np.asarray(targets.data[rows])
-            values = values[:, :, : fitted.cut.n_times] if values.ndim == 3 else values
-            scaled = torch.from_numpy(fitted.scaling.apply(values))
-            return scaled if network is None else self._embed(network, scaled)
-
-        if network is None:
-            linear = ((index, torch.from_numpy(values)) for index, values in self._ridge_predictions(windows, fitted))
-            return score_candidates(linear, len(windows), gallery, read, targets.data.shape[1:])
-        numbers = self._numbers(windows, fitted)
-        made = in_batches(network, windows, numbers, fitted.cut, self._pick, int(np.prod(fitted.shape)))
-        return score_candidates(made, len(windows), gallery, read, targets.data.shape[1:])
-
-    def _embed(self, network: Any, targets: Any) -> Any:
-        """Targets as predictions are compared with them."""
-        return targets
-
-    def _candidates(self, candidates: Responses, fitted: Fitted) -> tuple[Targets, Gallery]:
-        targets = as_targets(candidates, self._ndim)
-        given, wanted = tuple(targets.data.shape[1:]), fitted.shape
-        if given[0] != wanted[0] or (len(wanted) > 1 and given[1] < wanted[1]):
-            raise DataError(f"candidates have shape {given}, the decoder was fitted on {wanted}: give the same features")
-        return targets, deduplicate(targets)
-
-    def retrieve(
-        self, responses: Any, candidates: Responses, k: int = 10, *, by: str = "stimulus", target: str | None = None
-    ) -> pd.DataFrame:
-        """Name what was most likely presented.
-
-        Parameters
-        ----------
-        responses : Responses or sequence of Responses
-            Windows.
-        candidates : Responses
-            Targets of the candidates, one row each.
-        k : int
-            Candidates that are named for each window.
-        by : str
-            ``"stimulus"``, or a column of the candidates' samples, e.g. ``"word"``: probabilities of equal values are summed.
-        target : str, optional
-            Which target, where the decoder was fitted on several; by default the first.
-
-        Returns
-        -------
-        DataFrame
-            ``sample, rank`` (from 1), the column `by`, and ``probability``, the softmax over all candidates; `k` rows per
-            window.
-
-        Raises
-        ------
-        DataError
-            If the decoder is not fitted, or responses or candidates do not fit it.
-        """
-        fitted = self._member(target)
-        windows = self._windows(responses)
-        targets, gallery = self._candidates(candidates, fitted)
-        scores = self._scores(windows, fitted, targets, gallery, ridge=fitted.network is None)
-        scores = scores / self._lengths(windows, fitted)[:, None]
-        names, code = np.unique(_names(candidates, gallery, by), return_inverse=True)
-        probability = word_probabilities(scores, code.ravel(), self._temperature(fitted))
-        best = np.argsort(-probability, axis=1, kind="stable")[:, : int(check_positive("k", k))]
-        n, kept = best.shape
-        return pd.DataFrame(
-            {
-                "sample": np.repeat(np.arange(n), kept),
-                "rank": np.tile(np.arange(1, kept + 1), n),
-                by: names[best.ravel()],
-                "probability": np.take_along_axis(probability, best, axis=1).ravel(),
-            }
-        )
-
-    def _lengths(self, windows: Windows, fitted: Fitted) -> NDArray[np.float64]:
-        """What scores are divided by before they become probabilities."""
-        return np.ones(len(windows))
-
-    def score(
-        self,
-        responses: Any,
-        candidates: Responses,
-        k: int | Sequence[int] = (1, 5, 10),
-        *,
-        aggregation: str = "single",
-        zero_shot: bool = False,
-        selection_split: str | None = None,
-        oracle_selection: bool = False,
-        oracle: ArrayLike | None = None,
-        target: str | None = None,
-        n_bootstrap: int = 1000,
-    ) -> StimulusRetrieval:
-        """Look held-out windows up among candidates, beside the ridge of each subject on the same windows.
-
-        Parameters
-        ----------
-        responses : Responses or sequence of Responses
-            Windows of stimuli that took no part in training or selection.
-        candidates : Responses
-            Targets of the candidates, one row per stimulus; those that were presented are among them. Equal targets count once.
-            A column ``word`` gives the accuracy of words, a column ``concept`` the overlap of concepts with training.
-        k : int or sequence of int
-            Places that count.
-        aggregation : str
-            Headline: ``"single"`` trials, ``"instance"`` (mean over repeats) or ``"subject"`` (within subjects first). All of
-            them are reported.
-        zero_shot : bool
-            Refuse candidates whose concept occurs in training.
-        selection_split : str, optional
-            Split on which other choices were made, by default the one on which `fit` chose the weights. ``"test"`` is refused.
-        oracle_selection : bool
-            Accept test data that took part in the selection, and mark the report.
-        oracle : array_like of shape (n_samples, n_candidates), optional
-            Log-likelihood of each row of `candidates`, where it is known: the ceiling.
-        target : str, optional
-            Which target, where the decoder was fitted on several; by default the first.
-        n_bootstrap : int
-            Resamples of stimuli behind the intervals; 0 for none.
-
-        Returns
-        -------
-        StimulusRetrieval
-            Accuracy with chance, ridge, ceiling, intervals, words, split.
-
-        Raises
-        ------
-        DataError
-            If the decoder is not fitted, or responses or candidates do not fit it.
-        SplitLeakError
-            If a stimulus was seen in training, was used to choose the weights, or a concept was seen (``zero_shot``).
-        """
-        fitted = self._member(target)
-        windows = self._windows(responses)
-        check_columns(windows.samples, ["stimulus"], "samples of the responses")
-        self._refuse_seen(windows, oracle_selection)
-        targets, gallery = self._candidates(candidates, fitted)
-        right = gallery.column[targets.rows(windows.samples["stimulus"])]
-        overlap = self._overlap(candidates, gallery, zero_shot)
-        options: dict[str, Any] = {
-            "words": _words(candidates, gallery),
-            "category_overlap": overlap,
-            "split_unit": "stimulus",
-            "selection_split": selection_split or self.selected_on_,
-            "oracle_selection": oracle_selection,
-            "n_bootstrap": n_bootstrap,
-            "random_state": self.random_state,
-        }
-        scores = self._scores(windows, fitted, targets, gallery, ridge=fitted.network is None)
-        kinds = ["single", "instance", *(["subject"] if len(set(windows.subjects)) > 1 else [])]
-        check_option("aggregation", aggregation, kinds)
-
-        def reports(values: NDArray[Any]) -> dict[str, Any]:
-            made = {
-                kind: retrieval_from_scores(values, right, k, aggregation=kind, subjects=windows.subjects.astype(str), **options)
-                for kind in kinds
-            }
-            return made
-
-        found = reports(scores)
-        linear, notes = self._baseline_scores(windows, fitted, targets, gallery)
-        ks = list(found["single"].chance)
-        linear_name = "ridge, lagged, per subject" if self._speech else "ridge, whole window, per subject"
-        n_same = len(targets.ids) - len(gallery.ids)
-        notes += [f"{n_same} candidates have the target of another one and count once with it"] if n_same else []
-        return StimulusRetrieval(
-            reports=found,
-            aggregation=aggregation,
-            decoder=linear_name if fitted.network is None else f"network {getattr(self.network, '__name__', self.network)}",
-            baseline=None if linear is None else reports(linear),
-            baseline_name=linear_name,
-            oracle=None if oracle is None else _oracle(oracle, gallery, right, ks),
-            by_subject=accuracy_by_subject(scores, right, windows.subjects.astype(str), ks),
-            notes=notes,
-        )
-
-    def _baseline_scores(
-        self, windows: Windows, fitted: Fitted, targets: Targets, gallery: Gallery
-    ) -> tuple[NDArray[np.float32] | None, list[str]]:
-        """Scores by the ridge where it applies to these channels, and why not where it does not."""
-        if fitted.network is None:
-            return None, []
-        if fitted.baseline is None:
-            return None, ["no linear baseline: baseline=False"]
-        if any(names != list(self.montage_) for names in windows.names):
-            return None, ["no linear baseline: it needs the channels that it was fitted on"]
-        return self._scores(windows, fitted, targets, gallery, ridge=True), []
-
-    def _refuse_seen(self, windows: Windows, oracle_selection: bool) -> None:
-        """Refuse test samples whose stimuli were trained or chosen on."""
-        for side in ("train",) if oracle_selection else ("train", "validation"):
-            for column, remedy in _APART.items():
-                if column in windows.samples and column in self.seen_[side]:
-                    refuse_shared(self.seen_[side][column], windows.samples[column], f"these samples ({side})", remedy)
-
-    def _overlap(self, candidates: Responses, gallery: Gallery, zero_shot: bool) -> float | None:
-        """Share of the candidates whose concept occurs in training."""
-        seen = self.seen_["train"].get("concept")
-        if seen is None or "concept" not in candidates.samples:
-            if zero_shot:
-                raise DataError(f"zero_shot={zero_shot} needs a column 'concept' in the training samples and in the candidates")
-            return None
-        concepts = candidates.samples["concept"].astype(str).iloc[gallery.rows]
-        if zero_shot:
-            refuse_shared(seen, concepts, "the candidates", "zero-shot retrieval needs concepts that were never trained on")
-        return float(concepts.isin(seen).mean())
 
     # --- a new subject ---------------------------------------------------------------------------------------------
 
@@ -472,8 +248,10 @@ class MEEGDecoder(Parameters):
             raise DataError(f"the decoder predicts {list(self.members_)}: fit a decoder of one target to learn a new subject")
         table = as_targets(targets, self._ndim)
         numbers = np.full(len(windows), len(self.subjects_), np.int64)
-        data = PairDataset("train", windows, numbers, table, fitted.scaling, fitted.cut)
+        data = PairDataset("train", windows, numbers, table, fitted.scaling, fitted.cut, deduplicate(table).column)
         settings = {**self._defaults, "seed": self.random_state, **(self.trainer or {}), "epochs": 30, **(trainer or {})}
+        if fitted.network is None:
+            raise DataError(f"network={self.network!r} has no matrices of subjects: fit it on the new subject, too")
         fitted.network = learn_subject(fitted.network, self._loss(), data, settings)
         self.subjects_ = [*self.subjects_, names[0]]
         fitted.sizes = {**fitted.sizes, "n_subjects": len(self.subjects_)}
@@ -531,31 +309,11 @@ class MEEGDecoder(Parameters):
         """
         from neurodecode.decode.meeg_storage import load_meeg_decoder
 
-        return load_meeg_decoder(cls, Path(folder), network)
+        loaded: Self = load_meeg_decoder(cls, Path(folder), network)
+        return loaded
 
 
 def _values(windows: Windows) -> dict[str, set[str]]:
     """Stimuli, blocks and concepts that occur."""
     columns = [c for c in ("stimulus", "block", "concept") if c in windows.samples]
     return {column: set(windows.samples[column].dropna().astype(str)) for column in columns}
-
-
-def _names(candidates: Responses, gallery: Gallery, by: str) -> NDArray[Any]:
-    """What each candidate is called in a column."""
-    if by == "stimulus":
-        return np.asarray(gallery.ids)
-    check_columns(candidates.samples, [by], "samples of the candidates")
-    return candidates.samples[by].astype(str).to_numpy()[gallery.rows]
-
-
-def _words(candidates: Responses, gallery: Gallery) -> NDArray[Any] | None:
-    return _names(candidates, gallery, "word") if "word" in candidates.samples else None
-
-
-def _oracle(oracle: ArrayLike, gallery: Gallery, right: NDArray[np.int64], ks: Sequence[int]) -> dict[int, float]:
-    """Accuracy of the likelihood."""
-    given = np.asarray(oracle)
-    if given.shape != (len(right), len(gallery.column)):
-        raise DataError(f"oracle must be (n_samples, n_candidates) = {(len(right), len(gallery.column))}, got {given.shape}")
-    report = retrieval_from_scores(given[:, gallery.rows], right, ks, selection_split=NO_SELECTION, n_bootstrap=0)
-    return report.top_k["brain_to_stimulus"]

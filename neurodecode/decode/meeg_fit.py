@@ -84,13 +84,22 @@ class PairDataset(ArrayDataset):
         Of the targets.
     cut : Cut
         Times that are used.
+    same : array of shape (n_stimuli,)
+        Number that stimuli of one target share: such samples cannot be told apart.
     """
 
     def __init__(
-        self, split: str, windows: Windows, subject: NDArray[np.int64], targets: Targets, scaling: Scaling, cut: Cut
+        self,
+        split: str,
+        windows: Windows,
+        subject: NDArray[np.int64],
+        targets: Targets,
+        scaling: Scaling,
+        cut: Cut,
+        same: NDArray[np.int64],
     ) -> None:
         rows = targets.rows(windows.samples["stimulus"])
-        super().__init__(split, stimulus=rows, subject=subject)
+        super().__init__(split, row=rows, stimulus=same[rows], subject=subject)
         self.windows, self.targets, self.scaling, self.cut = windows, targets, scaling, cut
 
     def batch(self, index: NDArray[np.int64]) -> dict[str, Any]:
@@ -110,7 +119,7 @@ class PairDataset(ArrayDataset):
 
         found = super().batch(index)
         signal, positions = self.windows.read(index, self.cut.start)
-        wanted = np.asarray(self.targets.data[found["stimulus"].numpy()])
+        wanted = np.asarray(self.targets.data[found.pop("row").numpy()])
         if wanted.ndim == 3:
             wanted = wanted[:, :, : self.cut.n_times]
         arrays = {"signal": signal[:, :, : self.cut.n_times], "positions": positions, "targets": self.scaling.apply(wanted)}

@@ -48,7 +48,7 @@ class MEEGImageDecoder(MEEGDecoder):
     symmetric : bool
         Whether images look for their predictions in the contrast, too.
     positive_mask : bool
-        Whether samples of one image are no negatives of each other.
+        Whether samples of one target are no negatives of each other.
     standardise : bool
         Whether embeddings are standardised; without, contrast, squared error and ridge see them as they are.
     network_options : mapping, optional
@@ -280,7 +280,8 @@ class MEEGImageDecoder(MEEGDecoder):
         return {"temperature": float(self.temperature if loss.scale is None else 1 / loss.scale().detach())}
 
     def _temperature(self, fitted: Fitted) -> float:
-        return float(fitted.extras.get("temperature", self.temperature or 1.0))
+        learned: float = fitted.extras.get("temperature", self.temperature or 1.0)
+        return learned
 
     def _pick(self, given: Any) -> Any:
         """The head of the contrast, unless there is no contrast."""
@@ -294,8 +295,8 @@ class MEEGImageDecoder(MEEGDecoder):
         """Spread and error of predictions, on samples that were not trained on where there are such."""
         data = held_in if held_out is None else held_out
         index = np.arange(0, len(data), 1 if held_out is not None else -(-len(data) // _MOST))
-        windows, stimulus = data.windows.take(index), data.arrays["stimulus"][index]
-        true = fitted.scaling.apply(np.asarray(data.targets.data[stimulus]))
+        windows, rows = data.windows.take(index), data.arrays["row"][index]
+        true = fitted.scaling.apply(np.asarray(data.targets.data[rows]))
         made = {}
         if fitted.network is not None and self.weight < 1:
             made["network"] = predict_all(fitted.network, windows, data.arrays["subject"][index], fitted.cut, _mse, true.shape[1])

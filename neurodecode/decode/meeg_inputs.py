@@ -182,7 +182,7 @@ def as_windows(responses: Responses | Sequence[Responses], *, layout: bool, clam
         raise DataError(f"this network needs one sensor array in all parts, got {len(names)} that differ: pick common channels")
     lacks = []
     for part, place, channels in zip(parts, positions, names, strict=True):
-        used = np.isfinite(place).all(axis=1) if layout else np.ones(len(channels), bool)
+        used = np.asarray(np.isfinite(place).all(axis=1)) if layout else np.ones(len(channels), bool)
         lacks.append(_lacking(part, used, channels))
     table = pd.concat([part.samples for part in parts], ignore_index=True)
     return Windows(arrays, positions, names, table, np.asarray(parts[0].times, float), lacks, clamp)

@@ -7,8 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from neurodecode.errors import DataError
-from neurodecode.models import BrainProjector
+from neurodecode.models import ATM, NICE, BrainProjector, MelTower, meeg_conv
 from neurodecode.models.meeg_conv import Heads
 
 
@@ -20,13 +19,13 @@ class SpeechPair(nn.Module):
     brain : Module
         From ``signal``, ``positions`` and ``subject`` to (n, n_features, n_times).
     tower : Module, optional
-        From targets (n, n_inputs, n_times) to (n, n_features, n_times), trained with the brain network; by default targets
+        From ``features`` (n, n_inputs, n_times) to (n, n_features, n_times), trained with the brain network; by default targets
         stay.
     """
 
     def __init__(self, brain: nn.Module, tower: nn.Module | None = None) -> None:
         super().__init__()
-        self.brain, self.tower = brain, nn.Identity() if tower is None else tower
+        self.brain, self.tower = brain, tower
 
     def forward(self, *, signal: Tensor, positions: Tensor, subject: Tensor) -> Tensor:
         """Predict the embedding of speech.
@@ -61,8 +60,7 @@ class SpeechPair(nn.Module):
         Tensor of shape (n, n_features, n_times)
             What predictions are compared with.
         """
-        embedded: Tensor = self.tower(targets)
-        return embedded
+        return targets if self.tower is None else self.tower(features=targets)
 
 
 class ImagePair(nn.Module):
@@ -192,8 +190,6 @@ def build_speech(
     if callable(network):
         made: nn.Module = network(n_channels=n_channels, n_times=n_times, **sizes)
         return made
-    from neurodecode.models import meeg_conv
-
     return meeg_conv.speech(**sizes)
 
 
@@ -220,12 +216,12 @@ def build_image(
     if callable(network):
         return ImagePair(Plain(network(n_chans=n_channels, n_times=n_times, n_outputs=n_features, **given)), n_features)
     if network == "conv":
-        from neurodecode.models import meeg_conv
-
         return meeg_conv.image(n_subjects, n_features, n_times=n_times, n_heads=2, **given)
     if network == "projection":
         return ImagePair(Projection(n_channels, n_times, n_features, **given), n_features)
-    raise DataError(f"unknown network {network!r}")
+    if network == "nice":
+        return ImagePair(NICE(n_features, n_channels, n_times, **given), n_features)
+    return ImagePair(ATM(n_features, n_channels, n_times, n_subjects, **given), n_features)
 
 
 def build_tower(options: Mapping[str, Any] | None, n_inputs: int) -> tuple[nn.Module, int]:
@@ -243,7 +239,5 @@ def build_tower(options: Mapping[str, Any] | None, n_inputs: int) -> tuple[nn.Mo
     tuple
         The tower, and the number of its outputs.
     """
-    from neurodecode.models.mel_tower import MelTower
-
     tower = MelTower(n_inputs, **(options or {}))
     return tower, tower.n_outputs

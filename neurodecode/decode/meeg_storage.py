@@ -114,7 +114,7 @@ def _save_member(fitted: Fitted, folder: Path, name: str) -> dict[str, Any]:
 
         weights = {key: value.detach().cpu().clone().contiguous() for key, value in fitted.network.state_dict().items()}
         save_file(weights, folder / f"{name}.safetensors")
-    arrays = {"scaling.mean": fitted.scaling.mean, "scaling.scale": fitted.scaling.scale}
+    arrays: dict[str, NDArray[Any]] = {"scaling.mean": fitted.scaling.mean, "scaling.scale": fitted.scaling.scale}
     ridge = fitted.baseline
     if ridge is not None:
         arrays |= {"ridge.coef": ridge.coef, "ridge.intercept": ridge.intercept}

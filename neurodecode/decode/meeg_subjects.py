@@ -67,7 +67,7 @@ class _OneSubject(nn.Module):
         layer = subject_layer(network)
         assert layer is not None
         layer.weight.requires_grad_(True)
-        self.handle = layer.weight.register_hook(_last_alone)
+        self.handle = layer.weight.register_hook(_last_alone)  # type: ignore[no-untyped-call]
 
     def forward(self, **inputs: Tensor) -> Any:
         return self.network(**inputs)

@@ -48,7 +48,7 @@ class SpeechDecoder(MEEGDecoder):
     n_negatives : int, optional
         Negatives of each sample; by default all others of the batch.
     positive_mask : bool
-        Whether samples of one stimulus are no negatives of each other. The published code counts them as negatives.
+        Whether samples of one target are no negatives of each other. The published code counts them as negatives.
     network_options, tower_options : mapping, optional
         Sizes of the network and of the tower; by default those of the paper.
     unseen_subject : str

@@ -155,7 +155,8 @@ def time_windows(
         )
     offsets = begin + stride * np.arange(n)
     starts = offsets if mode == "sliding" else np.full(n, begin)
-    return np.round(np.stack([starts, offsets + width], axis=1), 9)
+    limits: NDArray[np.float64] = np.stack([starts, offsets + width], axis=1)
+    return limits.round(9)
 
 
 def retrieval_over_time(

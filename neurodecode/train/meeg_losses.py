@@ -65,7 +65,8 @@ class SpeechLoss(nn.Module):
         targets = model.embed(batch["targets"])
         if self.kind != "clip":
             error = predicted.float() - targets.float()
-            return error.square().mean() if self.kind == "mse" else error.abs().mean()
+            regression: Tensor = error.square().mean() if self.kind == "mse" else error.abs().mean()
+            return regression
         predicted, targets = gather_batch(predicted), gather_batch(targets)
         mask = same_stimulus(gather_batch(batch["stimulus"])) if self.mask_duplicates else None
         mask = left_out(len(predicted), self.n_negatives, mask, predicted.device)

@@ -1,0 +1,147 @@
+"""Speech and images decoded from simulated M/EEG: beside the ridge, below the ceiling, at chance where nothing is to be found.
+
+The figures over three seeds take minutes (``pytest -m slow --log-cli-level=INFO`` tells them); each has a small version of one seed that does not.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neurodecode.data import Responses
+from neurodecode.decode import MEEGImageDecoder, SpeechDecoder, StimulusRetrieval
+from neurodecode.simulate.meeg import SimulatedMEEG, oracle_scores, simulate_images, simulate_speech
+
+SIZES = {"attention_channels": 24, "channels": 32, "n_blocks": 2, "fourier": 8}
+TOWER = {"n_outputs": 16, "channels": 32, "n_blocks": 1}
+TRAINER = {"lr": 2e-3, "batch_size": 64, "epochs": 24, "patience": 6, "ema": 0.95, "device": "cpu"}
+SEEDS = (0, 1, 2)
+
+
+def random_pairs(responses: Responses, seed: int = 0) -> Responses:
+    """Responses under the names of other stimuli of their split, drawn trial by trial: nothing is left to learn."""
+    rng, table = np.random.default_rng(seed), responses.samples.copy()
+    for _, rows in table.groupby("split").groups.items():
+        table.loc[rows, "stimulus"] = rng.permutation(table.loc[rows, "stimulus"].to_numpy())
+    return responses.replace(samples=table.drop(columns="block"))
+
+
+def held_in(world: SimulatedMEEG) -> Responses:
+    """Training and validation."""
+    return world.responses.select(split=["train", "validation"])
+
+
+def found(decoder: Any, world: SimulatedMEEG, train: Responses | None = None, k: tuple[int, ...] = (1, 10)) -> StimulusRetrieval:
+    """Fit, and score the test split beside the ceiling."""
+    decoder.fit(held_in(world) if train is None else train, world.targets)
+    test, candidates = world.responses.select(split="test"), world.targets.select(split="test")
+    result = decoder.score(test, candidates, k=k, oracle=oracle_scores(world.truth, test), n_bootstrap=200)
+    training = next(iter(decoder.members_.values())).training
+    best = None if training is None else training.best_step
+    figures = (result.decoder, result.top_k, result.ridge, result.oracle, best)
+    logging.getLogger("figures").info("%s %s, ridge %s, ceiling %s, best step %s", *figures)
+    return result
+
+
+def inside_chance(result: StimulusRetrieval, k: int, sigma: float = 3.5) -> bool:
+    """Whether an accuracy could be that of guessing: trials of one stimulus by several subjects count once, to be safe."""
+    p, n = result.chance[k], result.n_candidates
+    return abs(result.top_k[k] - p) <= sigma * np.sqrt(p * (1 - p) / n)
+
+
+# --- speech ----------------------------------------------------------------------------------------------------------
+
+
+@cache
+def speech_world(seed: int) -> SimulatedMEEG:
+    return simulate_speech(snr=0.02, random_state=seed)
+
+
+@cache
+def speech(seed: int, kind: str = "clip") -> StimulusRetrieval:
+    """One of the decoders that are compared."""
+    options = {**SIZES, "subject_layer": kind != "no subject layer"}
+    decoder = SpeechDecoder(
+        "conv",
+        loss="mse" if kind == "mse" else "clip",
+        network_options=options,
+        baseline=kind == "clip",
+        trainer=TRAINER,
+        random_state=seed,
+    )
+    world = speech_world(seed)
+    return found(decoder, world, random_pairs(held_in(world)) if kind == "shuffled" else None)
+
+
+def median(kind: str, k: int = 1) -> float:
+    """Over seeds."""
+    return float(np.median([speech(seed, kind).top_k[k] for seed in SEEDS]))
+
+
+@pytest.mark.slow
+def test_speech_lies_between_ridge_and_ceiling() -> None:
+    for seed in SEEDS:
+        result = speech(seed)
+        for k in (1, 10):
+            assert result.ridge is not None
+            assert result.oracle is not None
+            assert result.ridge[k] - 0.03 <= result.top_k[k] <= result.oracle[k]
+        assert result.top_k[1] > 20 * result.chance[1]
+        assert inside_chance(speech(seed, "shuffled"), 1)
+        assert inside_chance(speech(seed, "shuffled"), 10)
+
+
+@pytest.mark.slow
+def test_matrices_of_subjects_and_the_contrast_pay() -> None:
+    assert median("clip") >= median("no subject layer") + 0.10
+    assert median("clip") >= median("mse") + 0.05
+
+
+def sign_symmetric(seed: int, target: str, **world: Any) -> StimulusRetrieval:
+    """All sources rectified: the brain tells the strength of a feature and not its sign."""
+    options = {"target": target, "tower_options": TOWER} if target == "mel_tower" else {}
+    sizes = {**SIZES, "dropout_radius": 0.1}
+    trainer = {**TRAINER, "epochs": 24 if target == "mel_tower" else 6}
+    decoder = SpeechDecoder("conv", network_options=sizes, trainer=trainer, random_state=seed, **options)
+    return found(decoder, simulate_speech(snr=0.3, rectified=1.0, random_state=seed, **world))
+
+
+@pytest.mark.slow
+def test_only_a_learned_target_reads_strengths_without_signs() -> None:
+    for seed in SEEDS:
+        fixed, learned = sign_symmetric(seed, "fixed"), sign_symmetric(seed, "mel_tower")
+        assert inside_chance(fixed, 1)
+        assert learned.baseline is not None
+        assert learned.ridge is not None
+        assert abs(learned.ridge[1] - 0.01) <= 0.035
+        assert learned.top_k[1] >= 0.90
+        assert learned.oracle == {1: 1.0, 10: 1.0}
+
+
+# --- images ----------------------------------------------------------------------------------------------------------
+
+
+@cache
+def images(seed: int, labels: str = "right") -> StimulusRetrieval:
+    """Random signs: responses to one image cancel, the product with the reference tells it."""
+    world = simulate_images(random_signs=True, random_state=seed)
+    trainer = {**TRAINER, "epochs": 8}
+    decoder = MEEGImageDecoder("conv", network_options={**SIZES, "width": 64}, trainer=trainer, random_state=seed)
+    return found(decoder, world, random_pairs(held_in(world)) if labels == "shuffled" else None, k=(1, 5))
+
+
+@pytest.mark.slow
+def test_images_behind_random_signs_need_a_network() -> None:
+    for seed in SEEDS:
+        result, null = images(seed), images(seed, "shuffled")
+        assert result.n_candidates == 200
+        assert result.report.zero_shot
+        assert result.ridge is not None
+        assert result.oracle is not None
+        assert result.ridge[5] <= 0.05
+        assert 0.30 <= result.top_k[5] <= result.oracle[5]
+        assert inside_chance(null, 5)
