@@ -8,6 +8,8 @@ from neurodecode import Responses
 from neurodecode.linear import RidgeCV
 from neurodecode.simulate.meeg import SimulatedMEEG, candidate_ids
 
+ALPHAS = np.geomspace(1e2, 1e6, 5)
+
 
 def top_k(scores: np.ndarray, right: np.ndarray, k: int) -> float:
     """Share of rows whose right column is among the k highest, ties broken at random."""
@@ -45,12 +47,12 @@ def ridge_scores(world: SimulatedMEEG, trials: Responses, window: float = 0.3) -
 
 def _predict(train: Responses, wanted: np.ndarray, new: np.ndarray, window: float) -> np.ndarray:
     if wanted.ndim == 2:
-        model = RidgeCV().fit(train.matrix(), wanted, groups=np.arange(len(wanted)) // 20)
+        model = RidgeCV(cv=3).fit(train.matrix(), wanted, groups=np.arange(len(wanted)) // 20)
         return model.predict(new.reshape(len(new), -1))
     n_lags = round(window * train.meta["sfreq"]) + 1
     x, y = lagged(train.data, n_lags), np.moveaxis(wanted, 1, 2)
     groups = np.repeat(np.arange(len(y)) // 20, y.shape[1])
-    model = RidgeCV().fit(x.reshape(-1, x.shape[2]), y.reshape(-1, y.shape[2]), groups=groups)
+    model = RidgeCV(ALPHAS, cv=3).fit(x.reshape(-1, x.shape[2]), y.reshape(-1, y.shape[2]), groups=groups)
     found = model.predict(lagged(new, n_lags).reshape(-1, x.shape[2]))
     return np.moveaxis(found.reshape(len(new), -1, y.shape[2]), 1, 2)
 

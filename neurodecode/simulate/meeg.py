@@ -314,7 +314,7 @@ def _respond(truth: Truth, plan: _Plan) -> NDArray[np.float32]:
         rows = np.flatnonzero(plan.trials["subject"] == subject)
         signal = truth["mixing"][number].astype(np.float32) @ activity[plan.trials["row"].to_numpy()[rows]]
         if "signs" in truth.arrays:
-            signal = (signal + truth["reference"][number]) * truth["signs"][rows, None, None]
+            signal = (signal + truth["reference"][number].astype(np.float32)) * truth["signs"][rows, None, None]
         rng = item_generator(truth.random_state, f"noise {number}")
         noise = draw_noise(truth["noise_covariance"][number], truth["noise_power"], len(rows), n_times, rng)
         part = signal + noise + nuisance(truth, plan.trials["trial"].to_numpy()[rows], noise.shape[1:])

@@ -172,8 +172,10 @@ def nuisance(truth: Truth, trials: NDArray[np.int64], shape: tuple[int, ...]) ->
     Returns
     -------
     NDArray[np.float64]
-        Shape (n_samples, n_sensors, n_times).
+        Shape (n_samples, n_sensors, n_times); a single 0 of three dimensions where there is neither.
     """
+    if not {"drift", "spike_index"} & set(truth.arrays):
+        return np.zeros((1, 1, 1))
     added = np.zeros((len(trials), *shape))
     if "drift" in truth.arrays:
         offset, slope = np.moveaxis(truth["drift"][trials].astype(float), -1, 0)
