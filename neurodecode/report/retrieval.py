@@ -7,7 +7,7 @@ from typing import Any
 from neurodecode.report import figures
 from neurodecode.report.contents import RunContents
 from neurodecode.report.parts import Picture, Section, Table, Tile
-from neurodecode.report.words import number, plural, score_text
+from neurodecode.report.words import metric_label, metric_name, number, plural, score_text
 
 _AVERAGING = {
     "single": "single trials",
@@ -162,16 +162,19 @@ def generation_section(name: str, result: Any, contents: RunContents) -> Section
         "Pictures that were seen above those that were generated from the responses.",
         "Prior only: the same generator told of another image. Columns are evenly spaced, not chosen by score.",
     )
-    first = rows.iloc[0]
-    low = f"gain {number(first['gain'])} over the prior alone"
-    tiles = [Tile(str(first["metric"]), score_text(first["score"]), low), Tile("Prior only", score_text(first["prior_only"]), "")]
+    identified = rows[rows["metric"] == "two_way_pixels"]
+    first = (identified if len(identified) else rows).iloc[0]
+    gain = f"gain {number(first['gain'])} over the prior alone"
+    tiles = [
+        Tile(metric_label(first["metric"]), score_text(first["score"]), gain),
+        Tile("Prior only", score_text(first["prior_only"]), f"chance {number(first['chance'])}"),
+    ]
     good = first["gain_low"] > 0
     verdict = ("above the prior alone", "good") if good else ("not distinguishable from the prior alone", "none")
     return Section(name, told, verdict, tiles, [picture], [Table("Scores", result.scores)], list(result.notes))
 
 
 def _gain(row: dict[str, Any]) -> str:
-    return (
-        f"{row['decoder'].capitalize()}, {row['metric']}: {score_text(row['score'])}, prior alone "
-        f"{score_text(row['prior_only'])}, gain {number(row['gain'])} (95 % interval {number(row['gain_low'])} to {number(row['gain_high'])})."
-    )
+    interval = f"95 % interval {number(row['gain_low'])} to {number(row['gain_high'])}"
+    scores = f"{score_text(row['score'])}, prior alone {score_text(row['prior_only'])}"
+    return f"{row['decoder'].capitalize()}, {metric_name(row['metric'])}: {scores}, gain {number(row['gain'])} ({interval})."

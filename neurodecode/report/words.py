@@ -14,6 +14,8 @@ _METRICS = {
     "accuracy": "Accuracy",
     "pixcorr": "Pixel correlation",
     "two_way_identification": "Two-way identification",
+    "two_way_pixels": "Two-way identification (pixels)",
+    "ssim": "SSIM",
     "r": "Correlation r",
     "r2": "Explained variance R²",
     "r2_pooled": "Explained variance R² (pooled)",
