@@ -2,6 +2,7 @@ from . import auditory_oddball as auditory_oddball
 from . import celegans_neural as celegans_neural
 from . import haxby2001 as haxby2001
 from . import yemini2021 as yemini2021
+from . import things_eeg2 as things_eeg2
 from ._catalogue import info as info
 from ._catalogue import list as list
 from ._catalogue import load as load

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from contracts.members import modules
-from datasets import miniatures, worm_miniatures
+from datasets import meeg_miniatures, miniatures, worm_miniatures
 from house.source import ROOT
 
 from neurodecode.data import Recording, Responses, Stimuli
@@ -38,6 +38,7 @@ MINIATURES: dict[str, Miniature] = {
     "auditory_oddball": Miniature(miniatures.write_auditory_oddball, "001", {"manifest": miniatures.auditory_oddball()}),
     "yemini2021": Miniature(worm_miniatures.write_yemini2021, "worm2"),
     "celegans_neural": Miniature(worm_miniatures.write_celegans_neural, "worm0", {"source": "Kato2015"}),
+    "things_eeg2": Miniature(meeg_miniatures.converted_things_eeg2, "01", {"manifest": meeg_miniatures.things_eeg2()}),
 }
 
 
