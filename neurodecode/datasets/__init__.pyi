@@ -1,8 +1,11 @@
 from . import auditory_oddball as auditory_oddball
+from . import brennan2019 as brennan2019
+from . import broderick2018 as broderick2018
 from . import celegans_neural as celegans_neural
 from . import haxby2001 as haxby2001
-from . import yemini2021 as yemini2021
+from . import libribrain as libribrain
 from . import things_eeg2 as things_eeg2
+from . import yemini2021 as yemini2021
 from ._catalogue import info as info
 from ._catalogue import list as list
 from ._catalogue import load as load

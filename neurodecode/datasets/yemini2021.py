@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from neurodecode.data import Recording, Stimuli
 from neurodecode.data.hashing import sha256_file
-from neurodecode.data.validate import require, suggest
-from neurodecode.errors import DataError, FormatError
-from neurodecode.io.guard import existing_file, reading
-from neurodecode.io.mat_structure import check_mat
-from neurodecode.io.outside import check_links
+from neurodecode.data.validate import suggest
+from neurodecode.errors import DataError
+from neurodecode.io.guard import reading
+from neurodecode.io.mat import read_mat
 
 if TYPE_CHECKING:
     from neurodecode.datasets.manifest import Manifest
@@ -163,19 +162,8 @@ def stimuli_of(content: dict[str, Any], worm: int, n_times: int) -> pd.DataFrame
 
 
 def _open(root: str | Path, file: str) -> tuple[Path, dict[str, Any]]:
-    path = existing_file(Path(root) / file)
-    pymatreader = require("pymatreader", "reading MAT files", "meeg")
-    with open(path, "rb") as start:
-        is_level_5 = start.read(19) == b"MATLAB 5.0 MAT-file"
-    if is_level_5:
-        check_mat(path)
-    check_links(path)
-    with reading(path, "it is not a readable MAT file", _REMEDY):
-        content: dict[str, Any] = pymatreader.read_mat(path)
-    missing = [name for name in _FIELDS if name not in content]
-    if missing:
-        raise FormatError(path, f"it has no variable {missing[0]!r}, only {sorted(content)[:12]}", _REMEDY)
-    return path, content
+    path = Path(root) / file
+    return path, read_mat(path, _FIELDS)
 
 
 def _worms(content: dict[str, Any]) -> list[str]:
