@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import meg_files
 import mne
 import numpy as np
 import pandas as pd
+import scipy.io.wavfile
 from bids_trees import write_description, write_table
 
 from neurodecode import datasets
@@ -174,3 +176,77 @@ def write_meg_epochs(path: Path, trials: pd.DataFrame) -> None:
 def things_meg() -> Manifest:
     """The manifest, with the counts of the miniature."""
     return expecting("things_meg", shape={"preprocessed": (8, 2, MEG_EPOCH_TIMES)})
+
+
+# --- MEG-MASC: KIT recordings with coils and head shape, events that are dictionaries as text -----------------------------
+
+MASC_COILS = np.array([[0.1, 0.03, 0.03], [0.09, -0.03, 0.03], [0.1, 0, 0.05], [0.03, 0.08, 0.01], [0.03, -0.08, 0.01]])  # m
+MASC_FIDUCIALS = np.array([[0.1, 0, 0], [0, 0.08, 0], [0, -0.08, 0]])
+MASC_SHIFT = np.array([0.0, 0.0, -0.03])  # the head lies 3 cm lower in the device than its own frame
+MASC_WORDS = [
+    ("Tara", 0, "sentence"),
+    ("stood", 0, "sentence"),
+    ("stock", 0, "sentence"),
+    ("dog", 1, "word_list"),
+    ("it\u2019s", 1, "word_list"),
+]
+
+
+def masc_events(session: int) -> pd.DataFrame:
+    """A sound, words and phonemes; the second session begins half a second later."""
+    begin, rows = 1.0 + 0.5 * session, []
+    known = {"story": "lw1", "sound": "stimuli/audio/LW1_0.0.wav"}
+
+    def add(at: float, duration: float, **told: Any) -> None:
+        rows.append((begin + at, duration, repr({**known, **told})))
+
+    add(0.0, 2.0, kind="sound", start=0.0)
+    for i, (word, sequence, condition) in enumerate(MASC_WORDS):
+        told = {"sequence_id": float(sequence), "condition": condition, "word_index": float(i), "pronounced": 1.0}
+        add(0.3 * i, 0.25, kind="word", word=word, start=0.3 * i, speech_rate=205.0, **told)
+        add(0.3 * i + 0.01, 0.1, kind="phoneme", phoneme="t_B", start=0.3 * i + 0.01, **told)
+    table = pd.DataFrame(rows, columns=["onset", "duration", "trial_type"])
+    return table.assign(value=1, sample=(1000 * table["onset"]).round().astype(int))
+
+
+def masc_counts(session: int) -> np.ndarray:
+    """Femtotesla of eight sensors and two trigger channels, 4 s."""
+    counts = np.random.default_rng(session).integers(-900, 900, (10, 4000))
+    counts[8:] = 0
+    return counts
+
+
+def write_meg_masc(root: Path) -> Path:
+    """Subject 01, both sessions of story 0."""
+    write_description(root, "MEG-MASC")
+    write_table(root / "participants.tsv", pd.DataFrame({"participant_id": ["sub-01"]}))
+    for session in (0, 1):
+        folder = root / "sub-01" / f"ses-{session}" / "meg"
+        visit = f"sub-01_ses-{session}"
+        meg_files.write_kit(folder / f"{visit}_task-0_meg.con", 8, masc_counts(session))
+        meg_files.write_markers(folder / f"{visit}_task-0_markers.mrk", MASC_COILS + MASC_SHIFT)
+        meg_files.write_points(folder / f"{visit}_acq-ELP_headshape.pos", np.vstack([MASC_FIDUCIALS, MASC_COILS]))
+        meg_files.write_points(folder / f"{visit}_acq-HSP_headshape.pos", MASC_FIDUCIALS + 0.01)
+        write_table(folder / f"{visit}_task-0_events.tsv", masc_events(session))
+        sidecar = {"TaskName": "0", "PowerLineFrequency": 60, "SamplingFrequency": 1000.0, "DewarPosition": "supine"}
+        (folder / f"{visit}_task-0_meg.json").write_text(json.dumps(sidecar), encoding="utf-8")
+        names = [f"MEG {i:03d}" for i in range(1, 9)] + ["TRIGGER 001", "TRIGGER 002", "STI 014"]
+        kinds = ["MEGMAG"] * 8 + ["MISC"] * 2 + ["TRIG"]
+        status = ["good"] * 3 + ["bad"] + ["good"] * 7
+        write_table(
+            folder / f"{visit}_task-0_channels.tsv",
+            pd.DataFrame({"name": names, "type": kinds, "units": "n/a", "status": status}),
+        )
+    write_wav(root / "stimuli" / "audio" / "lw1_0.wav", 2.0)
+    return root
+
+
+def write_wav(path: Path, seconds: float, rate: int = 8000) -> None:
+    """A tone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scipy.io.wavfile.write(path, rate, (8000 * np.sin(np.arange(int(seconds * rate)))).astype(np.int16))
+
+
+def meg_masc() -> Manifest:
+    """The manifest, with the sensors of the miniature."""
+    return expecting("meg_masc", channel_kinds={"mag": 8})
