@@ -83,7 +83,16 @@ def describe(manifest: Manifest) -> str:
         f"  access    {manifest.access}",
         f"  cite      {manifest.citation}" + (f" doi:{manifest.doi}" if manifest.doi else ""),
         f"  size      {size}",
+        *by_hand(manifest),
         *(f"  known     {issue.files}: {issue.text} {issue.handling}" for issue in manifest.known_issues),
         f"next: neurodecode datasets fetch {manifest.id} --root {manifest.id}",
     ]
     return "\n".join(lines)
+
+
+def by_hand(manifest: Manifest) -> list[str]:
+    """The page and the steps of a data set that a person fetches; nothing for others."""
+    if manifest.manual is None:
+        return []
+    steps = [f"            {number}. {step}" for number, step in enumerate(manifest.manual.steps, start=1)]
+    return [f"  by hand   {manifest.manual.page}", *steps]

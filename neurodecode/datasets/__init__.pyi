@@ -1,5 +1,8 @@
 from . import auditory_oddball as auditory_oddball
 from . import haxby2001 as haxby2001
+from . import meg_masc as meg_masc
+from . import things_eeg2 as things_eeg2
+from . import things_meg as things_meg
 from ._catalogue import info as info
 from ._catalogue import list as list
 from ._catalogue import load as load

@@ -39,8 +39,8 @@ def to_croissant(manifest: Manifest, lock: Mapping[str, Locked] | None = None) -
     Returns
     -------
     dict
-        JSON-LD: terms and citation, and the files with their hashes. Of a source, the archive and the files that the lock
-        knows; the archive is hashed by nobody, and its entry says so.
+        JSON-LD: terms and citation, and the files with their hashes. Of a source, or of a page where a person fetches them, the
+        archive and the files that the lock knows; the archive is hashed by nobody, and its entry says so.
     """
     described = {
         "@context": _CONTEXT,
@@ -52,13 +52,15 @@ def to_croissant(manifest: Manifest, lock: Mapping[str, Locked] | None = None) -
         "license": manifest.licence,
         "citeAs": manifest.citation,
         "url": home_page(manifest),
-        "distribution": _files(manifest) if manifest.source is None else _archive(manifest, lock or {}),
+        "distribution": _files(manifest) if manifest.files else _archive(manifest, lock or {}),
     }
     return described if manifest.doi is None else {**described, "sameAs": f"https://doi.org/{manifest.doi}"}
 
 
 def home_page(manifest: Manifest) -> str:
     """Where a person reads about the data set: its page in the archive, its doi, or the address of its first file."""
+    if manifest.manual is not None:
+        return manifest.manual.page
     if manifest.source is not None:
         return f"https://openneuro.org/datasets/{manifest.source.dataset}/versions/{manifest.source.tag}"
     return f"https://doi.org/{manifest.doi}" if manifest.doi else manifest.files[0].url[0]
@@ -69,14 +71,15 @@ def _files(manifest: Manifest) -> list[dict[str, Any]]:
 
 
 def _archive(manifest: Manifest, lock: Mapping[str, Locked]) -> list[dict[str, Any]]:
-    """The repository of the archive, its files as a set, and each file that is locked."""
-    dataset = manifest.source.dataset if manifest.source is not None else manifest.id
+    """The repository or page of the archive, its files as a set, and each file that is locked."""
+    source = manifest.source
+    git = None if source is None else f"https://github.com/OpenNeuroDatasets/{source.dataset}.git"
     repository = {
         "@type": "cr:FileObject",
         "@id": _ARCHIVE,
         "name": _ARCHIVE,
-        "contentUrl": f"https://github.com/OpenNeuroDatasets/{dataset}.git",
-        "encodingFormat": "git+https",
+        "contentUrl": git or home_page(manifest),
+        "encodingFormat": "git+https" if git else "text/html",
         "sha256": "https://github.com/mlcommons/croissant/issues/80",  # what Croissant asks for where nobody hashed the whole
     }
     every = {"@type": "cr:FileSet", "@id": "files", "name": "files", "containedIn": {"@id": _ARCHIVE}, "includes": "**"}

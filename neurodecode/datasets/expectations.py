@@ -46,7 +46,8 @@ def check_expectations(
 
 
 def _shape(signal: Recording | Responses, expect: Expect) -> str | None:
-    wanted = expect.shape.get(str(signal.meta.get("modality")))
+    known = expect.shape.get(str(signal.meta.get("modality")))
+    wanted = expect.shape.get(str(signal.meta.get("role")), known)
     got = tuple(signal.data.shape)
     if wanted is None or (len(wanted) == len(got) and all(w in (None, g) for w, g in zip(wanted, got, strict=True))):
         return None

@@ -17,6 +17,7 @@ from neurodecode.datasets.disk import free_bytes
 from neurodecode.datasets.download import Policy, Remote, download, present
 from neurodecode.datasets.lock import Locked, lock_name, read_lock, write_lock
 from neurodecode.datasets.manifest import Manifest
+from neurodecode.datasets.manual import adopt, as_they_are, files_there
 from neurodecode.datasets.openneuro import ENDPOINT, list_files, wanted
 from neurodecode.errors import ConfigError, DataError, DiskSpaceError, FormatError
 
@@ -52,7 +53,8 @@ def fetch(
 ) -> Fetched:
     """Fetch a data set, or what is missing of it; every file is verified before it gets its name.
 
-    Several fetches into one folder at the same time wait for each other file by file.
+    Several fetches into one folder at the same time wait for each other file by file. Of a data set that only a person can fetch
+    nothing is downloaded: once its files are there, they are hashed into the lock.
 
     Parameters
     ----------
@@ -89,13 +91,18 @@ def fetch(
     CorruptFileError
         If a file is not what it should be.
     FormatError
-        If a file cannot be fetched, or the archive lists another size than the lock.
+        If a file cannot be fetched, or the archive lists another size than the lock; where a person has to fetch the files and
+        has not, with the steps to take.
     DiskSpaceError
         If there is no room.
     """
     manifest = info(dataset) if isinstance(dataset, str) else dataset
-    folder, token = Path(root), _token(manifest)
-    labels = _labels(subjects)
+    folder, labels = Path(root), _labels(subjects)
+    if manifest.manual is not None:
+        found = _chosen(files_there(manifest, folder), manifest, labels, only)
+        (announce or _to_stderr)(terms(manifest, len(found), sum(file.bytes for file in found)))
+        return Fetched(*(as_they_are(found, folder) if dry_run else adopt(manifest, folder, found)))
+    token = _token(manifest)
     known = known_hashes(manifest, folder)
     files = _chosen(_remotes(manifest, known, labels, _endpoint, _policy), manifest, labels, only)
     size = sum(file.bytes for file in files)
@@ -144,7 +151,7 @@ def verify(
     manifest = info(dataset) if isinstance(dataset, str) else dataset
     folder, labels = Path(root), _labels(subjects)
     known = known_hashes(manifest, folder)
-    if manifest.source is not None and not known:
+    if not manifest.files and not known:
         raise FormatError(
             folder, f"it holds no {lock_name(manifest.id)}", f"Run `neurodecode datasets fetch {manifest.id}` first"
         )

@@ -85,10 +85,18 @@ class Source(Part):
     tag: str = Field(pattern=r"^\d+\.\d+\.\d+$", description="version")
 
 
+class Manual(Part):
+    """How a person fetches a data set that a program may not or cannot fetch."""
+
+    page: Address = Field(description="where to begin")
+    steps: tuple[Text, ...] = Field(min_length=1, description="what to do, in this order")
+    layout: tuple[RelativePath, ...] = Field(min_length=1, description="patterns of the files below the root, then")
+
+
 class Expect(Part):
     """What a recording must be once it is read; checked on every load."""
 
-    shape: dict[str, tuple[Count | None, ...]] = Field({}, description="by modality; null for any length")
+    shape: dict[str, tuple[Count | None, ...]] = Field({}, description="by role, or else modality; null for any length")
     sfreq: float | None = Field(None, gt=0, allow_inf_nan=False, description="Hz; 1 / TR for fMRI")
     n_events: dict[str, Size] = Field({}, description="of each trial_type in a run")
     channel_kinds: dict[str, Size] = Field({}, description="channels of each kind")
@@ -129,14 +137,17 @@ class Manifest(Part):
     size_bytes: Size | None = Field(None, description="of all files; may be left out where the source tells it")
     files: tuple[File, ...] = Field((), description="every file, or else a source")
     source: Source | None = Field(None, description="where the files are listed, or else files")
+    manual: Manual | None = Field(None, description="or else how a person fetches the files")
     expect: Expect = Field(Expect(), description="checked on every load")
     splits: dict[str, Split] = Field({}, description="fixed ids by name, e.g. test")
     known_issues: tuple[KnownIssue, ...] = Field((), description="shown by info")
 
     @model_validator(mode="after")
-    def _files_or_source(self) -> Manifest:
-        if bool(self.files) == (self.source is not None):
-            raise DataError(f"a manifest has either files or a source, {self.id} has {'both' if self.files else 'neither'}")
+    def _one_origin(self) -> Manifest:
+        given = [name for name in ("files", "source", "manual") if getattr(self, name)]
+        if len(given) != 1:
+            said = " and ".join(given) or "none"
+            raise DataError(f"a manifest has either files or a source or manual steps, {self.id} has {said}")
         if self.source is not None and self.source.tag != self.version:
             raise DataError(f"version {self.version!r} must be the tag of the source, {self.source.tag!r}")
         check_names([file.path for file in self.files])

@@ -89,7 +89,7 @@ def read_stimuli(
     chosen = [paths[name] for name in rows["file"]]
     if found == "video":
         rows["sfreq"] = [film_rate(path) for path in chosen]
-    return Stimuli(rows["id"].tolist(), _Files(chosen, _reader(found, size)), found, rows)
+    return Stimuli(rows["id"].tolist(), LazyFiles(chosen, _reader(found, size)), found, rows)
 
 
 def image_files(folder: str | Path) -> list[Path]:
@@ -252,8 +252,16 @@ def _one_row_each(shown: pd.DataFrame, ids: str, files: str) -> pd.DataFrame:
     return table.rename_axis("id").reset_index()
 
 
-class _Files(Sequence[Any]):
-    """Contents of files, each read when it is indexed."""
+class LazyFiles(Sequence[Any]):
+    """Contents of files, each read when it is indexed.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        The files.
+    read : callable
+        Reads one of them.
+    """
 
     def __init__(self, paths: Sequence[Path], read: Callable[[Path], Any]) -> None:
         self._paths, self._read = list(paths), read

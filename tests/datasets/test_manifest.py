@@ -34,6 +34,7 @@ GOOD: dict[str, Any] = {
     "files": [FILE],
 }
 SOURCE = {"kind": "openneuro", "dataset": "ds000105", "tag": "1.0.0"}
+MANUAL = {"page": "https://example.org/form", "steps": ["Sign the form."], "layout": ["S*.mat", "proc/*.mat"]}
 
 
 class Plain(yaml.SafeDumper):
@@ -83,8 +84,12 @@ def test_a_good_one(tmp_path: Path) -> None:
         (changed(n_subjects=0), "n_subjects: .*greater than 0, got 0"),
         (changed(id="No Name"), "id: .*pattern"),
         (changed(doi="doi:10.1/a"), "doi"),
-        (changed(files=None), "has either files or a source, planted has neither"),
-        (changed(source=SOURCE), "planted has both"),
+        (changed(files=None), "has either files or a source or manual steps, planted has none"),
+        (changed(source=SOURCE), "planted has files and source"),
+        (changed(manual=MANUAL), "planted has files and manual"),
+        (changed(files=None, size_bytes=None, manual={**MANUAL, "page": "http://example.org"}), "manual.page"),
+        (changed(files=None, size_bytes=None, manual={**MANUAL, "steps": []}), "manual.steps"),
+        (changed(files=None, size_bytes=None, manual={**MANUAL, "layout": ["../*"]}), "manual.layout"),
         (changed(files=None, size_bytes=None, source={**SOURCE, "tag": "2.0.0"}), "must be the tag of the source"),
         (changed(files=None, source={**SOURCE, "tag": "latest"}), "source.tag"),
         (changed(files=None, source={**SOURCE, "dataset": "ds1"}), "source.dataset"),
@@ -244,7 +249,7 @@ def test_wrong_locks(line: str, message: str, tmp_path: Path) -> None:
 
 
 def test_names() -> None:
-    assert datasets.list() == ("auditory_oddball", "haxby2001")
+    assert datasets.list() == ("auditory_oddball", "haxby2001", "meg_masc", "things_eeg2", "things_meg")
     with pytest.raises(DataError, match="did you mean 'haxby2001'"):
         datasets.info("haxby2002")
     with pytest.raises(DataError, match="no data set '../haxby2001'"):
@@ -261,8 +266,10 @@ def test_facts(name: str) -> None:
     manifest = datasets.info(name)
     assert manifest.id == name
     assert manifest.doi is not None
-    assert manifest.source is not None
-    assert manifest.doi.endswith(f"{manifest.source.dataset}.v{manifest.source.tag}")
+    if manifest.source is None:
+        assert manifest.manual is not None
+    else:
+        assert manifest.doi.endswith(f"{manifest.source.dataset}.v{manifest.source.tag}")
 
 
 # --- Croissant ---------------------------------------------------------------------------------------------------------
