@@ -137,7 +137,7 @@ def read_image_folder(folder: str | Path) -> Stimuli:
         On access, if a file is damaged.
     """
     paths = image_files(folder)
-    return Stimuli([path.name for path in paths], _Files(paths, _reader("image", None)), "image")
+    return Stimuli([path.name for path in paths], LazyFiles(paths, _reader("image", None)), "image")
 
 
 def _events(events: Any) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from neurodecode.data import Recording, Responses, Stimuli
 from neurodecode.datasets.lock import lock_name, read_lock
 from neurodecode.datasets.manifest import read_manifest
 from neurodecode.errors import FormatError, NeurodecodeError
+from neurodecode.simulate.gain_control import simulate_adaptation, write_benucci
 
 
 class Miniature(NamedTuple):
@@ -35,6 +36,7 @@ class Miniature(NamedTuple):
 
 MINIATURES: dict[str, Miniature] = {
     "haxby2001": Miniature(miniatures.write_haxby2001, "1", {"manifest": miniatures.haxby2001()}),
+    "benucci2013": Miniature(lambda root: write_benucci(root, simulate_adaptation()), "3"),
     "auditory_oddball": Miniature(miniatures.write_auditory_oddball, "001", {"manifest": miniatures.auditory_oddball()}),
     "meg_masc": Miniature(meeg_miniatures.write_meg_masc, "01", {"manifest": meeg_miniatures.meg_masc()}),
     "things_meg": Miniature(meeg_miniatures.write_things_meg, "1", {"manifest": meeg_miniatures.things_meg()}),

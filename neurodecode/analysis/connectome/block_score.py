@@ -142,7 +142,9 @@ def read_weights(weights: ArrayLike) -> Floats:
     np.fill_diagonal(w, 0.0)
     if np.isinf(w).any() or (w < 0).any():
         i, j = np.argwhere(np.isinf(w) | (w < 0))[0]
-        raise DataError(f"weights must be finite and at least 0, weight ({i}, {j}) is {w[i, j]}: take absolute or positive values")
+        raise DataError(
+            f"weights must be finite and at least 0, weight ({i}, {j}) is {w[i, j]}: take absolute or positive values"
+        )
     if not np.allclose(w, w.T, rtol=1e-6, atol=1e-12 * float(np.nanmax(w, initial=0.0)), equal_nan=True):
         i, j = np.argwhere(~np.isclose(w, w.T, rtol=1e-6, equal_nan=True))[0]
         raise DataError(
@@ -187,9 +189,7 @@ def block_score(weights: Floats, model: WeightModel, edges: bool, propensities: 
     if not edges:
         return BlockScore(np.stack([counted, *values]), of_weights, constant)
     if propensities is None:
-        return BlockScore(
-            np.stack([observed, counted, *values]), _both(BernoulliEdges(factorials), of_weights), constant
-        )
+        return BlockScore(np.stack([observed, counted, *values]), _both(BernoulliEdges(factorials), of_weights), constant)
     exposure = np.where(observed, np.outer(propensities.edges, propensities.edges), 0.0)
     rare = PoissonEdges(float(exposure.sum() / counted.sum()), factorials)
     constant += float(counted.sum(axis=1) @ np.log(propensities.edges))

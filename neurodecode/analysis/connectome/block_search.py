@@ -136,9 +136,7 @@ def _best_of(found: tuple[Floats, Integers]) -> tuple[Floats, Integers]:
     return scores[first[:_BEAM]], labels[first[:_BEAM]]
 
 
-def _proposals(
-    graph: BlockScore, labels: Integers, max_blocks: int, structure: Structure, rng: np.random.Generator
-) -> Integers:
+def _proposals(graph: BlockScore, labels: Integers, max_blocks: int, structure: Structure, rng: np.random.Generator) -> Integers:
     """Other partitions near one: each block split, near pairs of blocks merged, and near pairs divided anew."""
     state = Partitions(graph, labels[None], int(labels.max()) + 1, structure).compact()
     labels, n_blocks = state.labels[0], state.n_slots
