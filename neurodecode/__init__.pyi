@@ -1,3 +1,4 @@
+from . import analysis as analysis
 from . import compare as compare
 from . import data as data
 from . import datasets as datasets

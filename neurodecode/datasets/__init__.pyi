@@ -1,10 +1,13 @@
 from . import auditory_oddball as auditory_oddball
+from . import benucci2013 as benucci2013
 from . import brennan2019 as brennan2019
 from . import broderick2018 as broderick2018
 from . import celegans_neural as celegans_neural
 from . import haxby2001 as haxby2001
 from . import libribrain as libribrain
+from . import meg_masc as meg_masc
 from . import things_eeg2 as things_eeg2
+from . import things_meg as things_meg
 from . import yemini2021 as yemini2021
 from ._catalogue import info as info
 from ._catalogue import list as list

@@ -8,13 +8,10 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.lib.format import write_array_header_1_0
 
-from neurodecode.data import LazySignal, Recording, load, save
-from neurodecode.data.atomic import atomic_folder
-from neurodecode.data.hashing import sha256_file
-from neurodecode.data.store import MARKER, read_marker, seal_responses
+from neurodecode.data import LazySignal, Recording, save
 from neurodecode.datasets.folders import chosen, existing_root
+from neurodecode.datasets.plain_copies import is_current, open_copy, origin, write_responses
 from neurodecode.errors import CorruptFileError, FormatError
 from neurodecode.io.guard import AGAIN
 from neurodecode.io.outside import check_name
@@ -78,42 +75,20 @@ def part_file(folder: Path, data: Data, part: Part, session: int | str) -> Path:
 
 
 def open_plain(file: Path, verify: bool) -> Any:
-    """The plain copy of a pickle, which `convert_file` made.
-
-    Raises
-    ------
-    FormatError
-        If there is none, or the pickle has changed since; the message says what to do.
-    """
-    folder = file.with_suffix("")
-    remedy = "Run neurodecode.datasets.things_eeg2.convert(root, subject) once; it reads the pickle without executing anything"
-    if not (folder / MARKER).is_file():
-        known = "it is a pickle" if file.is_file() else "there is no such file"
-        raise FormatError(file, f"{known}, and no plain copy of it lies in {folder.name}/", remedy)
-    opened = load(folder, verify=verify)
-    size = int(opened.meta["converted"]["bytes"])
-    if file.is_file() and file.stat().st_size != size:
-        raise FormatError(file, f"it has {file.stat().st_size} bytes, its plain copy was made of {size}", remedy)
-    return opened
+    """The plain copy of a pickle, which `convert_file` made, or `FormatError` that says how to make it."""
+    what = "neurodecode.datasets.things_eeg2.convert(root, subject)"
+    return open_copy(file, verify, f"The files are pickles: run {what} once, which reads them without executing anything")
 
 
 def convert_file(file: Path, folder: Path, subject: str, data: Data) -> None:
     """Write the plain copy of a pickle, unless there is one of a file of this size."""
-    if _is_done(file, folder):
+    if is_current(file, folder):
         return
     values = read_plain_pickle(file)
     _check_keys(values, data, file)
-    step = {"bytes": file.stat().st_size, "from": file.name}
     name = file.name if data == "preprocessed" else f"{file.parent.name}/{file.name}"
-    source = {"file": name, "sha256": sha256_file(file)}
-    meta = {"subject": subject, "modality": "eeg", "sources": [source], "converted": step}
+    meta = {"subject": subject, "modality": "eeg", **origin(file, name)}
     (_write_epochs if data == "preprocessed" else _write_raw)(values, file, folder, meta)
-
-
-def _is_done(file: Path, folder: Path) -> bool:
-    if not (folder / MARKER).is_file():
-        return False
-    return bool(read_marker(folder)["meta"].get("converted", {}).get("bytes") == file.stat().st_size)
 
 
 def _check_keys(values: Any, data: Data, file: Path) -> None:
@@ -152,20 +127,13 @@ def _write_epochs(values: dict[str, Any], file: Path, folder: Path, meta: dict[s
     shape = (n_images * n_repeats, n_channels, n_times)
     samples = pd.DataFrame({"image": np.repeat(np.arange(n_images), n_repeats), "repeat": np.tile(range(n_repeats), n_images)})
     units = pd.DataFrame({"name": names, "kind": "eeg", "unit": "a.u."})
-    with atomic_folder(folder, MARKER, 4 * data.size) as partial:
-        with open(partial / "data.npy", "wb") as opened:
-            write_array_header_1_0(opened, {"descr": "<f4", "fortran_order": False, "shape": shape})
-            for block in _blocks(data):
-                opened.write(block)
-        np.save(partial / "times.npy", times, allow_pickle=False)
-        seal_responses(partial, samples, units, meta)
+    write_responses(folder, shape, _blocks(data), samples, units, times, meta)
 
 
-def _blocks(data: Any) -> Iterator[bytes]:
-    """The numbers as float32, some images at a time."""
+def _blocks(data: Any) -> Iterator[Any]:
+    """The numbers, some images at a time."""
     step = max(1, _BLOCK // max(1, data[0].nbytes if len(data) else 1))
-    for start in range(0, len(data), step):
-        yield np.ascontiguousarray(data[start : start + step], "<f4").tobytes()
+    return (data[start : start + step] for start in range(0, len(data), step))
 
 
 def _write_raw(values: dict[str, Any], file: Path, folder: Path, meta: dict[str, Any]) -> None:

@@ -207,10 +207,10 @@ def _folder_kind(folder: Path) -> str:
     names = {entry.name for entry in folder.iterdir()}
     if "meta.json" in names and _is_ours(folder / "meta.json"):
         return "neurodecode"
+    if any(name.endswith((".meg4", ".res4")) for name in names):  # inside BIDS their names begin with sub- as well
+        return "ctf"
     if "dataset_description.json" in names or any(name.startswith("sub-") for name in names):
         return "bids"
-    if any(name.endswith(".meg4") for name in names):
-        return "ctf"
     if "signal1.bin" in names or folder.suffix == ".mff":
         return "mff"
     if folder.suffix == ".mefd":

@@ -14,6 +14,13 @@ from .classification import accuracy as accuracy
 from .classification import balanced_accuracy as balanced_accuracy
 from .classification import confusion_matrix as confusion_matrix
 from .classification import roc_auc as roc_auc
+from .clustering import FactorMatch as FactorMatch
+from .clustering import adjusted_rand_index as adjusted_rand_index
+from .clustering import factor_match_chance as factor_match_chance
+from .clustering import factor_match_score as factor_match_score
+from .clustering import match_factors as match_factors
+from .clustering import mutual_information_chance as mutual_information_chance
+from .clustering import normalized_mutual_information as normalized_mutual_information
 from .corrections import false_discovery_rate as false_discovery_rate
 from .corrections import tail_p_values as tail_p_values
 from .feature_layers import METRIC_LAYERS as METRIC_LAYERS

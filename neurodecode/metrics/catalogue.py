@@ -14,9 +14,11 @@ class Metric(NamedTuple):
     title: str
     """Name for axes and tables."""
     chance: float | None
-    """Value without any information; None where it depends on the number of classes or candidates (1 / n)."""
+    """Value without any information; None where it depends on the number of classes or candidates (1 / n), or on the data."""
     best: float
     """Value with all information."""
+    chance_from: str | None = None
+    """Function of `neurodecode.metrics` that computes chance from the data, where it depends on them."""
 
 
 METRICS: dict[str, Metric] = {
@@ -36,6 +38,9 @@ METRICS: dict[str, Metric] = {
     "procrustes": Metric("Procrustes similarity", 0.0, 1.0),
     "cca": Metric("canonical correlation", 0.0, 1.0),
     "soft_match": Metric("soft matching correlation", 0.0, 1.0),
+    "adjusted_rand_index": Metric("adjusted Rand index", 0.0, 1.0),
+    "normalized_mutual_information": Metric("normalised mutual information", None, 1.0, "mutual_information_chance"),
+    "factor_match_score": Metric("factor match score", None, 1.0, "factor_match_chance"),
 }
 
 
@@ -57,10 +62,12 @@ def chance_level(name: str, n_classes: int | None = None) -> float:
     Raises
     ------
     DataError
-        If the name is unknown, or the number of classes is needed and missing.
+        If the name is unknown, the number of classes is needed and missing, or chance has to be computed from the data.
     """
     check_option("metric", name, list(METRICS))
-    chance = METRICS[name].chance
+    chance, source = METRICS[name].chance, METRICS[name].chance_from
+    if source is not None:
+        raise DataError(f"the chance level of {name!r} depends on the data: compute it by neurodecode.metrics.{source}")
     if chance is not None:
         return chance
     if n_classes is None or n_classes < 2:

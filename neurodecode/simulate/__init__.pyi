@@ -6,6 +6,9 @@ from .encoding import PlantedBands as PlantedBands
 from .encoding import PlantedEncoding as PlantedEncoding
 from .encoding import planted_bands as planted_bands
 from .encoding import planted_encoding as planted_encoding
+from .gain_control import SimulatedAdaptation as SimulatedAdaptation
+from .gain_control import simulate_adaptation as simulate_adaptation
+from .gain_control import write_benucci as write_benucci
 from .meeg import SimulatedMEEG as SimulatedMEEG
 from .meeg import oracle_scores as oracle_scores
 from .meeg import simulate_images as simulate_images

@@ -32,7 +32,7 @@ class Score(NamedTuple):
     ignorant: Callable[[np.random.Generator], Pair]
     """Truth and a prediction that has none."""
     n_classes: int | None = None
-    """Where chance depends on it."""
+    """Where chance depends on it; where it depends on the data, the function that the entry names computes it."""
     tolerance: float = 0.01
     """How near the mean of 200 ignorant predictions comes to chance."""
 
@@ -88,6 +88,15 @@ def _other_features(rng: np.random.Generator) -> Pair:
     return _features(rng)[0], _features(rng)[0]
 
 
+def _factors(rng: np.random.Generator) -> Pair:
+    truth = rng.random((3, 20, 4))
+    return truth, truth.copy()
+
+
+def _other_factors(rng: np.random.Generator) -> Pair:
+    return _factors(rng)[0], _factors(rng)[0]
+
+
 SCORES: dict[str, Score] = {
     "accuracy": Score("accuracy", *_classes(4), n_classes=4),
     "balanced_accuracy": Score("balanced_accuracy", *_classes(4), n_classes=4),
@@ -104,6 +113,8 @@ SCORES: dict[str, Score] = {
     ),
     "cc_norm": Score("cc_norm", _repeats, lambda rng: (_repeats(rng)[0], rng.standard_normal(N))),
     **{name: Score(name, _units, _other_units) for name in ("cka", "procrustes", "cca", "soft_match")},
+    **{name: Score(name, *_classes(4)) for name in ("adjusted_rand_index", "normalized_mutual_information")},
+    "factor_match_score": Score("factor_match_score", _factors, _other_factors),
     "pearson_r": Score("r", _values, lambda rng: (rng.standard_normal(N), rng.standard_normal(N))),
     "r2_score": Score("r2", _values, lambda rng: (rng.standard_normal(N), np.zeros(N))),
 }
@@ -116,11 +127,14 @@ TOOLS = {  # functions about scores, which are none
     "ceiling_split_half",
     "chance_level",
     "confusion_matrix",
+    "factor_match_chance",
     "false_discovery_rate",
     "fold_confidence_interval",
     "image_report",
     "layer_features",
+    "match_factors",
     "maximum_statistic_p_values",
+    "mutual_information_chance",
     "n_way_chance",
     "normalise_r",
     "normalise_r2",
@@ -155,8 +169,9 @@ def check_metric(scored: Callable[..., Any], score: Score) -> None:
     assert function(truth.tolist(), perfect.tolist()) == function(truth, perfect), "lists are arrays, too"
     order = rng.permutation(len(truth))
     assert function(truth[order], perfect[order]) == pytest.approx(function(truth, perfect)), "the order of samples counts"
-    found = [function(*score.ignorant(rng)) for _ in range(200)]
-    chance = chance_level(score.entry, score.n_classes)
+    pairs = [score.ignorant(rng) for _ in range(200)]
+    found = [function(*pair) for pair in pairs]
+    chance = _chance(entry.chance_from, pairs) if entry.chance_from else chance_level(score.entry, score.n_classes)
     assert np.mean(found) == pytest.approx(chance, abs=score.tolerance), "the chance level is another one"
     assert (max(found) < entry.best) if entry.best > chance else (min(found) > entry.best)
     for bad in ((truth, perfect[:-1]), (truth[:0], perfect[:0]), (truth[:, None, None], perfect[:5])):
@@ -164,6 +179,11 @@ def check_metric(scored: Callable[..., Any], score: Score) -> None:
             if not np.isnan(function(*bad)):
                 pytest.fail(f"shapes {[b.shape for b in bad]} were scored")
             raise DataError(f"undefined for {[b.shape for b in bad]}, and so it says")
+
+
+def _chance(function: str, pairs: list[Pair]) -> float:
+    """Chance that depends on the data: the mean over some of the ignorant predictions."""
+    return float(np.mean([getattr(metrics, function)(*pair) for pair in pairs[:20]]))
 
 
 def test_every_member_is_known() -> None:

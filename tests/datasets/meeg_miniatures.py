@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 from typing import Any
 
+import meg_files
+import mne
 import numpy as np
+import pandas as pd
+import scipy.io.wavfile
+from bids_trees import write_description, write_table
 
 from neurodecode import datasets
 from neurodecode.datasets.manifest import Expect, Manifest
@@ -90,3 +96,157 @@ def things_eeg2() -> Manifest:
     """The manifest, with the counts of the miniature."""
     shapes = {"raw": (6, None), "preprocessed_training": (24, 5, None), "preprocessed_test": (10, 5, None)}
     return expecting("things_eeg2", shape=shapes)
+
+
+# --- THINGS-MEG: two CTF runs, the table of trials, epochs ---------------------------------------------------------------
+
+MEG_SENSORS = ["MLC11-1609", "MRO11-1609", "MZO01-1609"]
+MEG_TRIALS = [  # of two runs: trial_type, image_path, things_image_nr
+    ("exp", "images_meg/aardvark/aardvark_01b.jpg", 1),
+    ("catch", "images_catch_meg/catch_001.jpg", np.nan),
+    ("test", "images_test_meg/candle_12s.jpg", 4001),
+    ("exp", "images_meg/candle/candle_02s.jpg", 3990),
+    ("test", "images_test_meg/candle_12s.jpg", 4001),
+    ("exp", "images_meg/ice_cream/ice_cream_03s.jpg", 9000),
+    ("exp", "images_meg/bat1/bat1_05s.jpg", 200),
+    ("catch", "images_catch_meg/catch_002.jpg", np.nan),
+]
+MEG_EPOCH_TIMES = 29  # from -0.1 s at 20 Hz
+
+
+def meg_trials() -> pd.DataFrame:
+    """sample_attributes_P1.csv: four trials of each of two runs of the first session."""
+    table = pd.DataFrame(MEG_TRIALS, columns=["trial_type", "image_path", "things_image_nr"])
+    known = {
+        "session_nr": 1,
+        "run_nr": np.repeat([1, 2], 4),
+        "image_nr": range(8),
+        "image_on": np.tile([0.65, 2.15, 3.6, 5.1], 2),
+    }
+    return table.assign(**known, image_off=known["image_on"] + 0.5)
+
+
+def meg_counts(run: int) -> np.ndarray:
+    """Femtotesla of three sensors and two references, and the trigger channel; 8 s."""
+    counts = np.random.default_rng(run).integers(-900, 900, (6, 9600))
+    counts[-1] = 0
+    for sample in (600, 2400, 4140, 5940):
+        counts[-1, sample : sample + 12] = 64
+    counts[-1, 7200:7212] = 32
+    return counts
+
+
+def write_things_meg(root: Path) -> Path:
+    """Subject 1, session 1, two runs; the events of the second have a row for the last trigger."""
+    write_description(root, "THINGS-MEG", License="CC0")
+    trials = meg_trials()
+    kinds = [*["mag"] * 3, "ref", "ref", "stim"]
+    for run in (1, 2):
+        stem = root / "sub-BIGMEG1" / "ses-01" / "meg" / f"sub-BIGMEG1_ses-01_task-main_run-{run:02d}"
+        names = [*MEG_SENSORS, "BG1-1609", "BG2-1609", "UPPT001"]
+        meg_files.write_ctf(stem.with_name(f"{stem.name}_meg.ds"), names, kinds, meg_counts(run))
+        mine = trials[trials["run_nr"] == run]
+        events = pd.DataFrame({"onset": mine["image_on"], "duration": 0.5, "value": mine["things_image_nr"]})
+        events = events.assign(trial_type="image", sample=[780, 2580, 4320, 6120])
+        if run == 2:
+            last = {"onset": 6.1, "duration": 0.0, "value": 32, "trial_type": "end", "sample": 7200}
+            events = pd.concat([events, pd.DataFrame([last])])
+        write_table(stem.with_name(f"{stem.name}_events.tsv"), events)
+    (root / "sourcedata").mkdir()
+    trials.to_csv(root / "sourcedata" / "sample_attributes_P1.csv", index=False)
+    write_meg_epochs(root / "derivatives" / "preprocessed" / "preprocessed_P1-epo.fif", trials)
+    return root
+
+
+def meg_epochs() -> np.ndarray:
+    """Z-scores of eight trials at two sensors."""
+    return np.random.default_rng(3).standard_normal((8, 2, MEG_EPOCH_TIMES)).astype(np.float32)
+
+
+def write_meg_epochs(path: Path, trials: pd.DataFrame) -> None:
+    """As the authors' script does: codes of the images as events, the table as metadata."""
+    path.parent.mkdir(parents=True)
+    info = mne.create_info([MEG_SENSORS[0], MEG_SENSORS[2]], 20.0, "mag")
+    codes = trials["things_image_nr"].fillna(999999).astype(int)
+    events = np.column_stack([100 * np.arange(1, 9), np.zeros(8, int), codes])
+    epochs = mne.EpochsArray(meg_epochs(), info, events, tmin=-0.1, metadata=trials, verbose="error")
+    epochs.save(path, verbose="error")
+
+
+def things_meg() -> Manifest:
+    """The manifest, with the counts of the miniature."""
+    return expecting("things_meg", shape={"preprocessed": (8, 2, MEG_EPOCH_TIMES)})
+
+
+# --- MEG-MASC: KIT recordings with coils and head shape, events that are dictionaries as text -----------------------------
+
+MASC_COILS = np.array([[0.1, 0.03, 0.03], [0.09, -0.03, 0.03], [0.1, 0, 0.05], [0.03, 0.08, 0.01], [0.03, -0.08, 0.01]])  # m
+MASC_FIDUCIALS = np.array([[0.1, 0, 0], [0, 0.08, 0], [0, -0.08, 0]])
+MASC_SHIFT = np.array([0.0, 0.0, -0.03])  # the head lies 3 cm lower in the device than its own frame
+MASC_WORDS = [
+    ("Tara", 0, "sentence"),
+    ("stood", 0, "sentence"),
+    ("stock", 0, "sentence"),
+    ("dog", 1, "word_list"),
+    ("it\u2019s", 1, "word_list"),
+]
+
+
+def masc_events(session: int) -> pd.DataFrame:
+    """A sound, words and phonemes; the second session begins half a second later."""
+    begin, rows = 1.0 + 0.5 * session, []
+    known = {"story": "lw1", "sound": "stimuli/audio/LW1_0.0.wav"}
+
+    def add(at: float, duration: float, **told: Any) -> None:
+        rows.append((begin + at, duration, repr({**known, **told})))
+
+    add(0.0, 2.0, kind="sound", start=0.0)
+    for i, (word, sequence, condition) in enumerate(MASC_WORDS):
+        told = {"sequence_id": float(sequence), "condition": condition, "word_index": float(i), "pronounced": 1.0}
+        add(0.3 * i, 0.25, kind="word", word=word, start=0.3 * i, speech_rate=205.0, **told)
+        add(0.3 * i + 0.01, 0.1, kind="phoneme", phoneme="t_B", start=0.3 * i + 0.01, **told)
+    table = pd.DataFrame(rows, columns=["onset", "duration", "trial_type"])
+    return table.assign(value=1, sample=(1000 * table["onset"]).round().astype(int))
+
+
+def masc_counts(session: int) -> np.ndarray:
+    """Femtotesla of eight sensors and two trigger channels, 4 s."""
+    counts = np.random.default_rng(session).integers(-900, 900, (10, 4000))
+    counts[8:] = 0
+    return counts
+
+
+def write_meg_masc(root: Path) -> Path:
+    """Subject 01, both sessions of story 0."""
+    write_description(root, "MEG-MASC")
+    write_table(root / "participants.tsv", pd.DataFrame({"participant_id": ["sub-01"]}))
+    for session in (0, 1):
+        folder = root / "sub-01" / f"ses-{session}" / "meg"
+        visit = f"sub-01_ses-{session}"
+        meg_files.write_kit(folder / f"{visit}_task-0_meg.con", 8, masc_counts(session))
+        meg_files.write_markers(folder / f"{visit}_task-0_markers.mrk", MASC_COILS + MASC_SHIFT)
+        meg_files.write_points(folder / f"{visit}_acq-ELP_headshape.pos", np.vstack([MASC_FIDUCIALS, MASC_COILS]))
+        meg_files.write_points(folder / f"{visit}_acq-HSP_headshape.pos", MASC_FIDUCIALS + 0.01)
+        write_table(folder / f"{visit}_task-0_events.tsv", masc_events(session))
+        sidecar = {"TaskName": "0", "PowerLineFrequency": 60, "SamplingFrequency": 1000.0, "DewarPosition": "supine"}
+        (folder / f"{visit}_task-0_meg.json").write_text(json.dumps(sidecar), encoding="utf-8")
+        names = [f"MEG {i:03d}" for i in range(1, 9)] + ["TRIGGER 001", "TRIGGER 002", "STI 014"]
+        kinds = ["MEGMAG"] * 8 + ["MISC"] * 2 + ["TRIG"]
+        status = ["good"] * 3 + ["bad"] + ["good"] * 7
+        write_table(
+            folder / f"{visit}_task-0_channels.tsv",
+            pd.DataFrame({"name": names, "type": kinds, "units": "n/a", "status": status}),
+        )
+    write_wav(root / "stimuli" / "audio" / "lw1_0.wav", 2.0)
+    return root
+
+
+def write_wav(path: Path, seconds: float, rate: int = 8000) -> None:
+    """A tone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scipy.io.wavfile.write(path, rate, (8000 * np.sin(np.arange(int(seconds * rate)))).astype(np.int16))
+
+
+def meg_masc() -> Manifest:
+    """The manifest, with the sensors of the miniature."""
+    return expecting("meg_masc", channel_kinds={"mag": 8})

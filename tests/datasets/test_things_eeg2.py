@@ -126,7 +126,7 @@ class TestConversion:
     def test_pickles_are_refused_before(self, tmp_path: Path) -> None:
         mini.write_things_eeg2(tmp_path)
         for options in ({}, {"part": "test"}, {"data": "raw"}):
-            with pytest.raises(FormatError, match=r"it is a pickle, and no plain copy.*things_eeg2\.convert"):
+            with pytest.raises(FormatError, match=r"no plain copy.*pickles.*things_eeg2\.convert"):
                 load(tmp_path, **options)
 
     def test_elsewhere_and_without_the_pickles(self, tmp_path: Path) -> None:

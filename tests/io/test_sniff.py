@@ -100,6 +100,8 @@ def test_gzip_is_looked_into(tmp_path: Path) -> None:
         (["dataset_description.json"], "bids"),
         (["sub-01/eeg.txt"], "bids"),
         (["a.meg4", "a.res4"], "ctf"),
+        (["sub-01_task-x_meg.meg4", "sub-01_task-x_meg.res4"], "ctf"),
+        (["sub-01_task-x_meg.res4"], "ctf"),
         (["signal1.bin"], "mff"),
         (["F.npy", "Fneu.npy"], "suite2p"),
         (["notes.txt"], "unknown"),

@@ -1,0 +1,5 @@
+"""Who acts with whom, when and in which animal: communities of weighted graphs."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,17 @@
+from .dynamics import adapt_online as adapt_online
+from .dynamics import settle as settle
+from .gains import gain_gradient as gain_gradient
+from .gains import linear_readout as linear_readout
+from .gains import optimal_gains as optimal_gains
+from .gains import recurrent_operator as recurrent_operator
+from .gains import responses as responses
+from .gains import second_moment as second_moment
+from .model import GainControlModel as GainControlModel
+from .rivals import RIVALS as RIVALS
+from .signatures import Adaptation as Adaptation
+from .signatures import adaptation_signatures as adaptation_signatures
+from .whitening import Whitening as Whitening
+from .whitening import whiten_online as whiten_online
+from .whitening import whitened_covariance as whitened_covariance
+from .whitening import whitening_frame as whitening_frame
+from .whitening import whitening_gains as whitening_gains
