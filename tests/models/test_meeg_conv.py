@@ -126,6 +126,18 @@ class TestSensorMixing:
         assert rough.dtype == torch.bfloat16
         assert 0 < (rough - exact).abs().max() < 0.05 * exact.abs().max()
 
+    def test_in_half_precision_positions_stay_exact(self) -> None:
+        attention = SpatialAttention(6, n_frequencies=8).bfloat16().eval()
+        exact = SpatialAttention(6, n_frequencies=8).eval()
+        exact.load_state_dict(attention.state_dict())
+        positions = windows()["positions"].float()
+        weights, _ = attention.weights(positions=positions)
+        assert weights.dtype == torch.bfloat16
+        assert torch.equal(weights, exact.weights(positions=positions)[0].bfloat16())
+        network = meeg_conv.speech(3, 4, **SMALL).bfloat16()
+        inputs = windows()
+        assert torch.isfinite(network(**inputs | {"signal": inputs["signal"].bfloat16()})).all()
+
 
 class TestSpeech:
     def test_features_over_time(self) -> None:
