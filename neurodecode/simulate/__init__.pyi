@@ -8,6 +8,7 @@ from .encoding import planted_bands as planted_bands
 from .encoding import planted_encoding as planted_encoding
 from .meeg import SimulatedMEEG as SimulatedMEEG
 from .meeg import oracle_scores as oracle_scores
+from .meeg import oracle_top_k as oracle_top_k
 from .meeg import simulate_images as simulate_images
 from .meeg import simulate_speech as simulate_speech
 from .meeg_files import read_simulated_meeg as read_simulated_meeg

@@ -11,13 +11,21 @@ from numpy.typing import NDArray
 from neurodecode.data.responses import Responses
 from neurodecode.data.validate import as_number, check_positive
 from neurodecode.errors import DataError
-from neurodecode.simulate.meeg_oracle import candidate_ids, expected_responses, nuisance, oracle_scores
+from neurodecode.simulate.meeg_oracle import candidate_ids, expected_responses, nuisance, oracle_scores, oracle_top_k
 from neurodecode.simulate.meeg_sources import image_latents, response_functions, source_activity, speech_features
 from neurodecode.simulate.meeg_trials import draw_spikes, drifting, present, stimulus_table
 from neurodecode.simulate.meeg_world import Heads, Sources, build_heads, draw_noise, draw_sources, reference_source
 from neurodecode.simulate.truth import Truth, item_generator
 
-__all__ = ["SimulatedMEEG", "candidate_ids", "expected_responses", "oracle_scores", "simulate_images", "simulate_speech"]
+__all__ = [
+    "SimulatedMEEG",
+    "candidate_ids",
+    "expected_responses",
+    "oracle_scores",
+    "oracle_top_k",
+    "simulate_images",
+    "simulate_speech",
+]
 
 _LATENCY = (0.06, 0.24)  # s, between which the responses of the sources peak
 _GAP = 0.5  # s between two windows
