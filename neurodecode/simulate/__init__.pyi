@@ -11,6 +11,7 @@ from .gain_control import simulate_adaptation as simulate_adaptation
 from .gain_control import write_benucci as write_benucci
 from .meeg import SimulatedMEEG as SimulatedMEEG
 from .meeg import oracle_scores as oracle_scores
+from .meeg import oracle_top_k as oracle_top_k
 from .meeg import simulate_images as simulate_images
 from .meeg import simulate_speech as simulate_speech
 from .meeg_files import read_simulated_meeg as read_simulated_meeg

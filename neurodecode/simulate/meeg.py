@@ -11,16 +11,25 @@ from numpy.typing import NDArray
 from neurodecode.data.responses import Responses
 from neurodecode.data.validate import as_number, check_positive
 from neurodecode.errors import DataError
-from neurodecode.simulate.meeg_oracle import candidate_ids, expected_responses, nuisance, oracle_scores
+from neurodecode.simulate.meeg_oracle import candidate_ids, expected_responses, nuisance, oracle_scores, oracle_top_k
 from neurodecode.simulate.meeg_sources import image_latents, response_functions, source_activity, speech_features
 from neurodecode.simulate.meeg_trials import draw_spikes, drifting, present, stimulus_table
 from neurodecode.simulate.meeg_world import Heads, Sources, build_heads, draw_noise, draw_sources, reference_source
 from neurodecode.simulate.truth import Truth, item_generator
 
-__all__ = ["SimulatedMEEG", "candidate_ids", "expected_responses", "oracle_scores", "simulate_images", "simulate_speech"]
+__all__ = [
+    "SimulatedMEEG",
+    "candidate_ids",
+    "expected_responses",
+    "oracle_scores",
+    "oracle_top_k",
+    "simulate_images",
+    "simulate_speech",
+]
 
 _LATENCY = (0.06, 0.24)  # s, between which the responses of the sources peak
 _GAP = 0.5  # s between two windows
+_AT_ONCE = 2**25  # bytes of responses that are made at once
 
 
 class SimulatedMEEG(NamedTuple):
@@ -306,22 +315,37 @@ def _per_trial(plan: _Plan, heads: Heads, sensors: pd.DataFrame, seed: int) -> d
 
 
 def _respond(truth: Truth, plan: _Plan) -> NDArray[np.float32]:
-    """Signal, noise and nuisance of all trials, subject by subject."""
-    n_times = len(plan.times)
+    """Responses of all trials, subject by subject and some at a time."""
     activity = source_activity(plan.features, truth["weights"], truth["rectified"], truth["kernels"]).astype(np.float32)
-    data = np.empty((len(plan.trials), truth["mixing"].shape[1], n_times), np.float32)
+    shape = (truth["mixing"].shape[1], len(plan.times))
+    data = np.empty((len(plan.trials), *shape), np.float32)
+    at_once = max(1, _AT_ONCE // (4 * shape[0] * shape[1]))
     for number, subject in enumerate(truth["subjects"]["subject"]):
         rows = np.flatnonzero(plan.trials["subject"] == subject)
-        signal = truth["mixing"][number].astype(np.float32) @ activity[plan.trials["row"].to_numpy()[rows]]
-        if "signs" in truth.arrays:
-            signal = (signal + truth["reference"][number].astype(np.float32)) * truth["signs"][rows, None, None]
         rng = item_generator(truth.random_state, f"noise {number}")
-        noise = draw_noise(truth["noise_covariance"][number], truth["noise_power"], len(rows), n_times, rng)
-        part = signal + noise + nuisance(truth, plan.trials["trial"].to_numpy()[rows], noise.shape[1:])
-        part[:, ~truth["usable"][number]] = 0.0
-        part[:, truth["missing"][number]] = np.nan
-        data[rows] = part
+        for part in np.split(rows, range(at_once, len(rows), at_once)):
+            data[part] = _respond_once(truth, number, part, activity[plan.trials["row"].to_numpy()[part]], shape, rng)
     return data
+
+
+def _respond_once(
+    truth: Truth,
+    number: int,
+    trials: NDArray[np.intp],
+    activity: NDArray[np.float32],
+    shape: tuple[int, int],
+    rng: np.random.Generator,
+) -> NDArray[np.float32]:
+    """Signal, noise and nuisance of some trials of one subject."""
+    response = truth["mixing"][number].astype(np.float32) @ activity
+    if "signs" in truth.arrays:
+        response += truth["reference"][number].astype(np.float32)
+        response *= truth["signs"][trials, None, None]
+    response += draw_noise(truth["noise_covariance"][number], truth["noise_power"], len(trials), shape[1], rng)
+    response += nuisance(truth, trials, shape)
+    response[:, ~truth["usable"][number]] = 0.0
+    response[:, truth["missing"][number]] = np.nan
+    return np.asarray(response)
 
 
 def _times(tmin: float, duration: float, sfreq: float) -> NDArray[np.float64]:

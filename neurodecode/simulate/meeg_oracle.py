@@ -73,6 +73,49 @@ def oracle_scores(truth: Truth, responses: Responses, candidates: Sequence[str] 
     return scores
 
 
+def oracle_top_k(truth: Truth, responses: Responses, k: Sequence[int] = (1, 5, 10), *, pooled: bool = False) -> dict[int, float]:
+    """Share of responses whose stimulus is among the k likeliest of the test: the ceiling of retrieval.
+
+    Chance k / n_candidates, best 1.
+
+    Parameters
+    ----------
+    truth : Truth
+        Of `simulate_speech` or `simulate_images`.
+    responses : Responses
+        Of test stimuli, as `oracle_scores` takes them.
+    k : sequence of int
+        Places that count.
+    pooled : bool
+        Whether all responses to a stimulus, also those of several subjects, are one question: their log-likelihoods add up. It is
+        the ceiling of predictions that are averaged over trials.
+
+    Returns
+    -------
+    dict of int to float
+        Accuracy by k.
+
+    Raises
+    ------
+    DataError
+        If a response is to no stimulus of the test, or as in `oracle_scores`.
+    """
+    scores = oracle_scores(truth, responses)
+    right = pd.Index(candidate_ids(truth)).get_indexer(pd.Index(responses.samples["stimulus"]))
+    if (right < 0).any():
+        row = int(np.argmin(right))
+        raise DataError(
+            f"sample {row} is a response to {responses.samples['stimulus'].iloc[row]!r}, which is not of the test split"
+        )
+    if pooled:
+        stimuli, group = np.unique(right, return_inverse=True)
+        sums = np.zeros((len(stimuli), scores.shape[1]))
+        np.add.at(sums, group, scores)
+        scores, right = sums, stimuli
+    better = (scores > scores[np.arange(len(scores)), right][:, None]).sum(axis=1)
+    return {place: float(np.mean(better < place)) for place in k}
+
+
 def expected_responses(truth: Truth, subject: str, stimuli: Sequence[str]) -> _Floats:
     """Response of a subject to each stimulus, without noise; with random signs, that of a positive sign.
 

@@ -56,6 +56,69 @@ def test_same_seed_same_data(speech: SimulatedMEEG) -> None:
     assert np.abs(other.responses.data - speech.responses.data).max() > 0.1
 
 
+def test_more_subjects_change_nobody(speech: SimulatedMEEG) -> None:
+    alone = simulate_speech(**{**SPEECH, "n_subjects": 1})
+    np.testing.assert_allclose(alone.responses.data, speech.responses.select(subject="01").data, atol=1e-5)
+
+
+def test_blocks_are_shown_as_a_whole_and_lie_in_one_split() -> None:
+    table = simulate_speech(**SPEECH, n_repeats=3, n_sessions=2, block_size=4).responses.samples
+    assert table.groupby("block")["split"].nunique().max() == 1
+    shown = (table["block"] != table["block"].shift()).cumsum()
+    length = table.groupby(["subject", "session", "block"])["trial"].count() / table.groupby("block")["stimulus"].nunique()
+    assert set(length) == {1, 3}
+    gaps = table.groupby([shown, "subject", "session", "run", "repeat"])["onset"].diff().dropna()
+    np.testing.assert_allclose(gaps, 3.5)
+    assert (table.groupby(["subject", "session", "run"])["onset"].min() == 0).all()
+    assert table.groupby(["subject", "stimulus"])["repeat"].apply(lambda r: sorted(r) == list(range(1, len(r) + 1))).all()
+    orders = [list(part["stimulus"]) for _, part in table.groupby(["subject", "session"])]
+    assert all(a != b for i, a in enumerate(orders) for b in orders[:i])
+
+
+def test_speech_changes_slowly(speech: SimulatedMEEG) -> None:
+    power = (np.abs(np.fft.rfft(speech.targets.data)) ** 2).mean(axis=(0, 1))
+    gain = 1 / (1 + (np.fft.rfftfreq(60, 1 / 20) / 4) ** 2)
+    np.testing.assert_allclose(power / power[1:].mean(), gain**2 / (gain[1:] ** 2).mean(), rtol=0.25)
+    assert speech.targets.data.var() == pytest.approx(1, rel=0.05)
+
+
+def test_images_of_a_concept_are_alike(images: SimulatedMEEG) -> None:
+    train = images.targets.select(split="train")
+    alike = train.data @ train.data.T
+    _, concept = np.unique(train.samples["concept"], return_inverse=True)
+    same = concept[:, None] == concept
+    assert alike[same & ~np.eye(len(same), dtype=bool)].mean() > alike[~same].mean() + 0.5
+
+
+def test_rectified_sources_follow_the_absolute_value() -> None:
+    world = simulate_images(**IMAGES, rectified=0.5, n_sources=4)
+    truth = world.truth
+    assert truth["rectified"].tolist() == [False, False, True, True]
+    ids = [str(name) for name in truth["stimuli"]["stimulus"]]
+    amplitude = world.targets.data @ truth["weights"].T
+    amplitude[:, 2:] = np.abs(amplitude[:, 2:])
+    wanted = np.einsum("ck,nk,kt->nct", truth["mixing"][0], amplitude, truth["kernels"])
+    np.testing.assert_allclose(expected_responses(truth, "01", ids), wanted, atol=1e-6)
+
+
+def test_responses_to_speech_are_convolved_and_causal(speech: SimulatedMEEG) -> None:
+    truth, features = speech.truth, speech.targets.data
+    drive = np.einsum("kf,nft->nkt", truth["weights"], features)
+    drive[:, truth["rectified"]] = np.abs(drive[:, truth["rectified"]])
+    activity = np.stack([[np.convolve(u, h)[:60] for u, h in zip(us, truth["kernels"], strict=True)] for us in drive])
+    ids = [str(name) for name in truth["stimuli"]["stimulus"]]
+    np.testing.assert_allclose(expected_responses(truth, "02", ids), truth["mixing"][1] @ activity, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["eeg", "mag"])
+def test_a_real_montage(kind: str) -> None:
+    world = simulate_speech(**{**SPEECH, "lead_field": "sphere", "kind": kind, "montage": "biosemi128"})
+    units = world.responses.units
+    assert set(units["kind"]) == {kind}
+    assert np.isfinite(units[["x", "y", "z", "layout_x", "layout_y"]]).all(axis=None)
+    assert world.responses.meta["modality"] == ("eeg" if kind == "eeg" else "meg")
+
+
 @pytest.mark.parametrize("snr", [0.05, 2.0])
 @pytest.mark.parametrize("simulate", [simulate_speech, simulate_images])
 def test_signal_and_noise_have_the_power_asked_for(snr: float, simulate: Any) -> None:

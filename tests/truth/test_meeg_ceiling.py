@@ -19,6 +19,7 @@ from neurodecode.simulate.meeg import (
     candidate_ids,
     expected_responses,
     oracle_scores,
+    oracle_top_k,
     simulate_images,
     simulate_speech,
 )
@@ -177,6 +178,19 @@ def test_scores_of_means_are_sums_of_scores() -> None:
     sums = np.zeros((len(mean), 6))
     np.add.at(sums, group, oracle_scores(world.truth, test))
     np.testing.assert_allclose(np.diff(oracle_scores(world.truth, mean)), np.diff(sums), rtol=1e-4, atol=1e-3)
+
+
+def test_ceiling_of_single_and_of_pooled_trials() -> None:
+    world = simulate_images(**TINY, n_test=20, n_repeats=3, random_signs=True, snr=0.05)
+    test = world.responses.select(split="test")
+    scores, right = oracle_scores(world.truth, test), right_columns(world, test)
+    single, pooled = (oracle_top_k(world.truth, test, (1, 5), pooled=pooled) for pooled in (False, True))
+    assert single == {k: top_k(scores, right, k) for k in (1, 5)}
+    sums = np.stack([scores[right == column].sum(axis=0) for column in range(20)])
+    assert pooled == {k: top_k(sums, np.arange(20), k) for k in (1, 5)}
+    assert pooled[1] > single[1] + 0.1
+    with pytest.raises(DataError, match="sample 0 is a response to 'image.*', which is not of the test split"):
+        oracle_top_k(world.truth, world.responses.select(split="train"))
 
 
 def best_lag(world: SimulatedMEEG) -> float:
