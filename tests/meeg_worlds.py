@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -87,6 +88,24 @@ def images(noise: float = 0.5, repeats: int = 1, seed: int = 0, splits: dict[str
     signal = (embeddings - 2.0)[:, :, None] * course
     names = pd.DataFrame({"name": [f"e{i}" for i in range(width)]})
     return World(_responses(signal, table, noise, repeats, rng, times), Responses(embeddings, table, names))
+
+
+@cache
+def named(seed: int, kind: str) -> World:
+    """A training split whose stimuli bear the kind and the seed in their names, so that worlds do not share any."""
+    made = (speech if kind == "speech" else images)(seed=seed, splits={"train": 24})
+
+    def renamed(part: Responses) -> Responses:
+        table = part.samples.drop(columns=["split", "block"])
+        return part.replace(samples=table.assign(stimulus=f"{kind}-{seed}-" + table["stimulus"]))
+
+    return World(renamed(made.responses), renamed(made.targets))
+
+
+def targets_of(responses: Responses) -> Responses:
+    """The targets of the world that responses come from."""
+    kind, seed, _ = responses.samples["stimulus"].iloc[0].split("-")
+    return named(int(seed), kind).targets
 
 
 class Own(nn.Module):

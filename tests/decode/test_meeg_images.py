@@ -7,11 +7,12 @@ from pathlib import Path
 import meeg_worlds as mw
 import numpy as np
 import pytest
-from generate_data import blobs, untrained
+from generate_data import blobs
 
 from neurodecode.data import Responses, Stimuli
 from neurodecode.decode import MEEGImageDecoder, generator_targets
 from neurodecode.errors import DataError, SplitLeakError
+from neurodecode.generate import TinyDiffusion
 
 SIZES = {"attention_channels": 8, "channels": 8, "n_blocks": 1, "fourier": 3, "width": 16}
 
@@ -248,9 +249,9 @@ class TestPictures:
 
     def test_a_generator_is_told_how_uncertain_predictions_are(self, made: tuple) -> None:
         world, _ = picture_world()
-        pool = blobs(len(world.targets), seed=1)
+        pool = blobs(len(world.targets), seed=1, enlarged=2)
         stimuli = Stimuli(world.targets.samples["stimulus"].tolist(), pool, "image")
-        tiny = untrained()
+        tiny = TinyDiffusion(steps=2, channels=(8,), n_components=4).fit(blobs(12, enlarged=2))
         decoder = MEEGImageDecoder("ridge").fit(held_in(world), generator_targets(tiny, stimuli))
         table = decoder.reconstruct(tiny, world.split("test"), stimuli, aggregations=["single"], steps=2, n_samples=2)
         assert table.rescale is None
