@@ -183,3 +183,40 @@ def test_pictures_of_decoded_images_beat_those_of_the_prior_alone() -> None:
         assert decoded["gain_low"] > 0.1
         assert abs(scores.loc[("prior only", kind, "two_way_pixels"), "score"] - 0.5) < 0.08
         assert scores.loc[("ridge", kind, "two_way_pixels"), "score"] < decoded["score"] - 0.1
+
+
+# --- the same claims in seconds: fewer subjects and stimuli, less noise -----------------------------------------------
+
+QUICK = {**TRAINER, "batch_size": 32, "lr": 5e-3}
+
+
+def test_speech_of_two_subjects() -> None:
+    world = simulate_speech(n_subjects=2, n_train=150, n_validation=30, n_test=50, snr=0.1, random_state=0)
+    result = found(SpeechDecoder("conv", network_options=SIZES, trainer={**QUICK, "epochs": 5}), world)
+    assert result.ridge is not None
+    assert result.oracle is not None
+    assert 20 * result.chance[1] < result.top_k[1] <= result.oracle[1]
+    assert result.top_k[1] >= result.ridge[1] - 0.25
+
+
+def test_strengths_without_signs_of_one_subject() -> None:
+    sizes = {"n_subjects": 1, "n_sensors": 16, "n_features": 2, "n_sources": 4, "n_train": 200, "n_validation": 30, "n_test": 50}
+    world = simulate_speech(**sizes, snr=2.0, rectified=1.0, random_state=0)
+    small = {**SIZES, "n_blocks": 1, "dropout_radius": 0.0}
+    options = {"tower_options": {"n_outputs": 8, "channels": 16, "n_blocks": 1}, "network_options": small}
+    result = found(SpeechDecoder("conv", target="mel_tower", trainer={**QUICK, "epochs": 7}, **options), world)
+    assert result.ridge is not None
+    assert result.ridge[1] <= 0.12
+    assert result.top_k[1] >= 0.8
+
+
+def test_images_behind_random_signs_of_one_subject() -> None:
+    sizes = {"n_subjects": 1, "n_train": 200, "n_validation": 30, "n_test": 50, "snr": 0.5, "random_signs": True}
+    world = simulate_images(**sizes, random_state=0)
+    options = {"network_options": {**SIZES, "width": 32, "n_blocks": 1, "dropout_radius": 0.0}, "trainer": {**QUICK, "epochs": 5}}
+    result = found(MEEGImageDecoder("conv", **options), world, k=(1, 5))
+    assert result.ridge is not None
+    assert result.ridge[5] <= 0.25
+    assert result.top_k[5] >= 0.6
+    null = {**options, "trainer": {**QUICK, "epochs": 1}, "baseline": False}
+    assert inside_chance(found(MEEGImageDecoder("conv", **null), world, random_pairs(held_in(world)), k=(1, 5)), 5)
