@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -89,6 +91,24 @@ def images(noise: float = 0.5, repeats: int = 1, seed: int = 0, splits: dict[str
     return World(_responses(signal, table, noise, repeats, rng, times), Responses(embeddings, table, names))
 
 
+@cache
+def named(seed: int, kind: str) -> World:
+    """A training split whose stimuli bear the kind and the seed in their names, so that worlds do not share any."""
+    made = (speech if kind == "speech" else images)(seed=seed, splits={"train": 24})
+
+    def renamed(part: Responses) -> Responses:
+        table = part.samples.drop(columns=["split", "block"])
+        return part.replace(samples=table.assign(stimulus=f"{kind}-{seed}-" + table["stimulus"]))
+
+    return World(renamed(made.responses), renamed(made.targets))
+
+
+def targets_of(responses: Responses) -> Responses:
+    """The targets of the world that responses come from."""
+    kind, seed, _ = responses.samples["stimulus"].iloc[0].split("-")
+    return named(int(seed), kind).targets
+
+
 class Own(nn.Module):
     """A network of the user's own for speech: a convolution per subject."""
 
@@ -112,3 +132,31 @@ class Outputs(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Outputs (n, n_outputs)."""
         return self.flat(x.flatten(1))
+
+
+# --- processes that are killed ---------------------------------------------------------------------------------------
+
+KILLED = {**QUICK, "epochs": 6, "log_every": 1, "checkpoint_every": 3, "ema": 0.9, "schedule": "one_cycle", "lr": 3e-3}
+
+
+def fit_speech_and_save(folder: Path, resume: bool, kill: int | None) -> None:
+    """Train a decoder of speech and keep it; die once this step is logged, before anything else is stored."""
+    from training_runs import die
+
+    from neurodecode.decode import SpeechDecoder
+    from neurodecode.train.log import MetricLog
+
+    torch.set_num_threads(1)
+    write = MetricLog.write
+
+    def dying(self: MetricLog, record: dict[str, Any]) -> None:
+        write(self, record)
+        if record["step"] == kill:
+            die()
+
+    MetricLog.write = dying  # type: ignore[method-assign]
+    world = speech()
+    sizes = {"attention_channels": 8, "channels": 8, "n_blocks": 1, "fourier": 3}
+    decoder = SpeechDecoder("conv", network_options=sizes, baseline=False, trainer=KILLED)
+    held_in = world.responses.select(split=["train", "validation"])
+    decoder.fit(held_in, world.targets, folder=folder / "run", resume=resume).save(folder / "decoder")

@@ -220,8 +220,18 @@ def predict_all(
 
     Parameters
     ----------
-    network, windows, subject, cut, pick, size
-        As in `in_batches`.
+    network : Module
+        Trained.
+    windows : Windows
+        Responses.
+    subject : array of shape (n_samples,)
+        Number of the subject of each sample.
+    cut : Cut
+        Times that are used.
+    pick : callable
+        From what the network gives to a Tensor (n, ...).
+    size : int
+        Values that are predicted for a sample.
 
     Returns
     -------

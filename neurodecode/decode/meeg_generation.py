@@ -71,8 +71,9 @@ class GenerationTable:
     def __repr__(self) -> str:
         lines = [f"GenerationTable: {len(self.images)} images, rescaled {self.rescale or 'not at all'}"]
         wide = self.scores.pivot_table(index=["aggregation", "decoder"], columns="metric", values="score", sort=False)
-        for (aggregation, decoder), row in wide.iterrows():  # type: ignore[misc]
-            lines.append(f"  {aggregation}, {decoder}: {', '.join(f'{name} {value:.3f}' for name, value in row.items())}")
+        for key, row in wide.iterrows():
+            told = ", ".join(f"{name} {value:.3f}" for name, value in row.items())
+            lines.append(f"  {', '.join(map(str, key))}: {told}")  # type: ignore[call-overload]
         return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
 
 
@@ -178,19 +179,15 @@ def reconstruct_images(
     kinds = [kind for kind in kinds if kind != "subject" or len(set(windows.subjects)) > 1]
     wrong = _other_images(len(ids), random_state)
     told = []
-    for source in ("network", "ridge"):
-        if (source == "network" and decoder.network == "ridge") or any(m.baseline is None for m in members.values()) * (
-            source == "ridge"
-        ):
-            continue
+    for source in _sources(members):
         made = {name: _predictions(decoder, windows, member, source) for name, member in members.items()}
         for kind in kinds:
             means = {name: _average(values, code.ravel(), windows.subjects, kind) for name, values in made.items()}
             own = _conditions(generator, members, means, source, way)
             told.append(_Told(own, source, kind))
-            if source == ("ridge" if decoder.network == "ridge" else "network"):
+            if source == _sources(members)[0]:
                 told.append(_Told({name: value[wrong] for name, value in own.items()}, PRIOR, kind))
-    options = {"seed": random_state, "steps": steps, "guidance": guidance}
+    options: dict[str, Any] = {"seed": random_state, "steps": steps, "guidance": guidance}
     pictures = {
         (t.decoder, t.aggregation): mean_of_samples(generate_samples(generator, t.conditions, n_samples, **options)) for t in told
     }
@@ -220,9 +217,16 @@ def _members(decoder: MEEGImageDecoder, generator: Generator) -> dict[str, Fitte
     return {name: fitted[name] for name in needs}
 
 
+def _sources(members: Mapping[str, Fitted]) -> list[str]:
+    """What predicts, the decoder itself first: the network and the ridge, as far as they were fitted."""
+    first = next(iter(members.values()))
+    return [*(["network"] if first.network is not None else []), *(["ridge"] if first.baseline is not None else [])]
+
+
 def _refuse_known(generator: Any, shown: _Images, ids: NDArray[Any]) -> None:
     """Refuse a generator that was trained on images to be tested, where it can tell."""
-    seen = np.flatnonzero(generator.has_seen(shown)) if hasattr(generator, "has_seen") else []
+    known = generator.has_seen(shown) if hasattr(generator, "has_seen") else np.zeros(len(ids), bool)
+    seen = np.flatnonzero(known)
     if len(seen):
         raise SplitLeakError(
             f"{type(generator).__name__} was trained on {len(seen)} of the {len(ids)} images that are tested here, e.g. "

@@ -277,10 +277,10 @@ class MEEGImageDecoder(MEEGDecoder):
         return ImageLoss(self.weight, self.temperature, self.symmetric, self.positive_mask)
 
     def _learned(self, loss: Any) -> dict[str, Any]:
-        return {"temperature": float(self.temperature if loss.scale is None else 1 / loss.scale().detach())}
+        return {"temperature": loss.temperature if loss.scale is None else float(1 / loss.scale().detach())}
 
     def _temperature(self, fitted: Fitted) -> float:
-        learned: float = fitted.extras.get("temperature", self.temperature or 1.0)
+        learned: float = fitted.extras.get("temperature", 1.0 if self.temperature is None else self.temperature)
         return learned
 
     def _pick(self, given: Any) -> Any:

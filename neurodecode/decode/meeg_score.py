@@ -84,7 +84,7 @@ def score_candidates(
     Parameters
     ----------
     predictions : iterable of tuple
-        Sample numbers and a Tensor (n, ...) of their predictions.
+        Sample numbers, shape (n,), and a Tensor (n, ...) of their predictions.
     n_samples : int
         Number of samples.
     gallery : Gallery

@@ -1,4 +1,4 @@
-"""Retrieval from a matrix of scores equals that from embeddings, and goes where embeddings cannot: candidates nobody was shown."""
+"""Retrieval from a matrix of scores equals that from embeddings, and takes candidates that nobody was shown."""
 
 from __future__ import annotations
 
