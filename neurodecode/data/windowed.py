@@ -118,29 +118,41 @@ class WindowedArray:
         WindowedArray
             Still unread.
         """
-        cut = self.cut._replace(clamp=clamp)
-        return WindowedArray(self._signals, self._signal, self._start, cut, channels=self._channels, center=center, spread=spread)
+        return self._with(cut=self.cut._replace(clamp=clamp), center=center, spread=spread)
+
+    def without_baseline(self) -> WindowedArray:
+        """The same windows with their baseline on.
+
+        Returns
+        -------
+        WindowedArray
+            Still unread.
+        """
+        return self._with(cut=self.cut._replace(baseline=None))
 
     def _take(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> WindowedArray:
         """Some windows of some channels."""
-        scale = [part if part is None else part[:, columns] for part in (self._center, self._spread)]
-        return WindowedArray(
-            self._signals,
-            self._signal[rows],
-            self._start[rows],
-            self.cut,
-            channels=self._channels[:, columns],
-            center=scale[0],
-            spread=scale[1],
-        )
+        scale = {"center": self._center, "spread": self._spread}
+        cut_scale = {name: part if part is None else part[:, columns] for name, part in scale.items()}
+        return self._with(signal=self._signal[rows], start=self._start[rows], channels=self._channels[:, columns], **cut_scale)
 
     def _crop(self, times: NDArray[np.intp]) -> WindowedArray:
         """A stretch of the times."""
         first = self.cut.first + (int(times[0]) if len(times) else 0)
-        cut = self.cut._replace(first=first, stop=first + len(times))
-        return WindowedArray(
-            self._signals, self._signal, self._start, cut, channels=self._channels, center=self._center, spread=self._spread
-        )
+        return self._with(cut=self.cut._replace(first=first, stop=first + len(times)))
+
+    def _with(self, **members: Any) -> WindowedArray:
+        """The same but for some members."""
+        held = {
+            "signals": self._signals,
+            "signal": self._signal,
+            "start": self._start,
+            "cut": self.cut,
+            "channels": self._channels,
+            "center": self._center,
+            "spread": self._spread,
+        }
+        return WindowedArray(**{**held, **members})
 
     def _window(self, row: int) -> NDArray[np.float32]:
         """Numbers of one window."""
