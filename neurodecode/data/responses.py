@@ -145,7 +145,8 @@ class Responses:
         kept = rows[row_mask(self.samples, conditions, "samples")[rows]]
         if not kept.size:
             raise DataError(f"no sample is left for {conditions} among {self.n_samples}")
-        return kept
+        whole = isinstance(self.data, np.memmap) and kept[-1] - kept[0] == len(kept) - 1 and bool(np.all(np.diff(kept) == 1))
+        return slice(int(kept[0]), int(kept[-1]) + 1) if whole else kept  # a stretch of a memory map stays one
 
     def _columns(self, units: Any) -> Any:
         """Columns as a slice where possible, else as column numbers."""
@@ -277,7 +278,7 @@ class Responses:
             [
                 f"{self.n_samples} samples{kinds} x {self.n_units} units{span}",
                 f"sample columns: {', '.join(map(str, self.samples.columns))}",
-                f"{describe.memory(self.data.nbytes)}{' not in memory' if isinstance(self.data, np.memmap) else ''}",
+                f"{describe.memory(self.data.nbytes)}{'' if type(self.data) is np.ndarray else ' not in memory'}",
             ],
         )
 

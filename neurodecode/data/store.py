@@ -24,6 +24,7 @@ from neurodecode.data.spikes import SpikeTrains
 from neurodecode.data.stimuli import Stimuli
 from neurodecode.data.tsv import read_table, write_table
 from neurodecode.data.validate import suggest
+from neurodecode.data.windowed import WindowedArray
 from neurodecode.errors import CorruptFileError, DataError, FormatError, NeurodecodeError
 
 MARKER = "meta.json"
@@ -244,15 +245,17 @@ def _write_marker(root: Path, header: dict[str, Any]) -> None:
 
 
 def _write_array(root: Path, name: str, data: Any) -> None:
-    """Write an array, a lazy one in stretches of time."""
-    if not isinstance(data, LazySignal):
+    """Write an array, a lazy one in stretches of time, or some windows at a time."""
+    if not isinstance(data, (LazySignal, WindowedArray)):
         np.save(root / name, np.asarray(data), allow_pickle=False)
         return
     target = open_memmap(root / name, mode="w+", dtype=np.float32, shape=data.shape)
     _reserve(root / name)
-    step = max(1, _BLOCK_BYTES // (4 * max(1, data.shape[0])))
-    for start in range(0, data.shape[1], step):
-        target[:, start : start + step] = data[:, start : start + step]
+    axis = 1 if isinstance(data, LazySignal) else 0
+    step = max(1, _BLOCK_BYTES * data.shape[axis] // max(1, data.nbytes))
+    for start in range(0, data.shape[axis], step):
+        part = (slice(None),) * axis + (slice(start, start + step),)
+        target[part] = data[part]
     target.flush()
 
 

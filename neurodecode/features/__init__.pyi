@@ -18,6 +18,10 @@ from .low_level_words import word_features as word_features
 from .low_level_words import zipf_frequencies as zipf_frequencies
 from .mel import mel_spectrogram as mel_spectrogram
 from .models import load_model as load_model
+from .speech import SPEECH_PRESETS as SPEECH_PRESETS
+from .speech import SpeechPreset as SpeechPreset
+from .speech import speech_embedding as speech_embedding
+from .speech import speech_mel as speech_mel
 from .text import embed_text as embed_text
 from .video import embed_video as embed_video
 from .words import embed_words as embed_words

@@ -18,6 +18,8 @@ from neurodecode.features.audio import resample
 from neurodecode.features.cache import embedded, stimulus_hash
 from neurodecode.features.units import Block, Site
 
+_AT_ONCE = 2**22  # values of windows that are transformed at once
+
 
 def mel_spectrogram(
     stimuli: Stimuli,
@@ -124,3 +126,65 @@ def _blocks(
         onset = np.arange(power.shape[1]) * hop / rate
         table = pd.DataFrame({"stimulus": name, "frame": np.arange(len(onset)), "onset": onset, "offset": onset + width / rate})
         yield Block({Site("mel", 0): np.ascontiguousarray(power.T, np.float32)}, table)
+
+
+def mel_power(sound: NDArray[np.float32], rate: float, n_mels: int, n_fft: int, hop: int) -> NDArray[np.float64]:
+    """Mel spectrogram with centred windows, as networks of speech are given it: power, not in dB.
+
+    Hann windows divided by their norm, the sound mirrored at its ends, triangles of height 1 that are equally wide on the mel
+    scale of O'Shaughnessy, from 0 Hz to half of the rate.
+
+    Parameters
+    ----------
+    sound : array of shape (n_samples,)
+        One channel.
+    rate : float
+        Its rate in Hz.
+    n_mels : int
+        Number of bands.
+    n_fft, hop : int
+        Length of a window, and samples from one to the next.
+
+    Returns
+    -------
+    array of shape (n_samples // hop + 1, n_mels)
+        Frame k is around sample ``k * hop``.
+
+    Raises
+    ------
+    DataError
+        If the sound is not longer than half a window.
+    """
+    if len(sound) <= n_fft // 2:
+        raise DataError(f"a sound of {len(sound)} samples at {rate:g} Hz is not longer than half a window, {n_fft // 2} samples")
+    padded = np.pad(np.asarray(sound, np.float64), n_fft // 2, mode="reflect")
+    taper = np.hanning(n_fft + 1)[:-1]
+    frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop][: len(sound) // hop + 1]
+    weights, scale = mel_triangles(n_fft // 2 + 1, n_mels, rate), 1 / np.square(taper).sum()
+    step = max(1, _AT_ONCE // n_fft)
+    parts = [np.fft.rfft(frames[a : a + step] * taper, axis=1) for a in range(0, len(frames), step)]
+    return np.concatenate([np.square(np.abs(part)) * scale @ weights for part in parts])
+
+
+def mel_triangles(n_frequencies: int, n_mels: int, rate: float) -> NDArray[np.float64]:
+    """Weight of each frequency in each band of `mel_power`.
+
+    Parameters
+    ----------
+    n_frequencies : int
+        Frequencies from 0 Hz to half of the rate.
+    n_mels : int
+        Number of bands.
+    rate : float
+        Rate in Hz.
+
+    Returns
+    -------
+    array of shape (n_frequencies, n_mels)
+        Between 0 and 1.
+    """
+    frequencies = np.linspace(0, rate / 2, n_frequencies)
+    edges = 700 * (10 ** (np.linspace(0, 2595 * np.log10(1 + rate / 1400), n_mels + 2) / 2595) - 1)
+    rising = (frequencies[:, None] - edges[:-2]) / np.diff(edges)[:-1]
+    falling = (edges[2:] - frequencies[:, None]) / np.diff(edges)[1:]
+    return np.maximum(0, np.minimum(rising, falling))

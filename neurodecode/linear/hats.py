@@ -123,13 +123,13 @@ def _growth(vector: Any, step: Callable[[Any], Any], n: int = 12) -> float:
     return norm
 
 
-def factorise(design: Design, gram: Any, alpha: float) -> Any:
+def factorise(backend: Backend, gram: Any, alpha: float) -> Any:
     """Cholesky factor, or an error that says what to do.
 
     Parameters
     ----------
-    design : Design
-        The fit.
+    backend : Backend
+        Who does the algebra.
     gram : array of shape (d, d)
         Matrix.
     alpha : float
@@ -145,7 +145,7 @@ def factorise(design: Design, gram: Any, alpha: float) -> Any:
     DataError
         If the penalty is too small for the features, in double precision.
     """
-    factor = design.backend.factor(gram, alpha)
+    factor = backend.factor(gram, alpha)
     if factor is None:
         size_ = float(abs(gram).max())
         raise DataError(
@@ -179,10 +179,10 @@ def _fold_hats(design: Design, fold: int) -> Hats:
     system = _primal_system(design, fold) if design.form == "primal" else _dual_system(design, fold)
     backend, (n_test, d) = design.backend, system.rows.shape
     few = len(design.alphas) * d * d * np.dtype(design.dtype).itemsize <= _MOST_MEMORY
-    factors = [factorise(design, system.gram, alpha) for alpha in design.alphas] if few else None
+    factors = [factorise(backend, system.gram, alpha) for alpha in design.alphas] if few else None
 
     def solve(k: int, rows: Any) -> Any:
-        factor = factors[k] if factors else factorise(design, system.gram, design.alphas[k])
+        factor = factors[k] if factors else factorise(backend, system.gram, design.alphas[k])
         return backend.solve(factor, rows * 1)  # a copy, which it may overwrite
 
     skeleton = _skeleton(design, system, fold, solve)

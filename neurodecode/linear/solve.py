@@ -314,7 +314,7 @@ def _refit(features: Features, weights: _Array, best: NDArray[np.int64]) -> None
     moved = design.form == "dual" and not np.array_equal(back, np.arange(len(back)))
     width = settings.target_batch if settings.steady and settings.target_batch else 8 * backend.tile
     for k in np.unique(best):
-        factor = factorise(design, design.gram, float(design.alphas[k]))
+        factor = factorise(backend, design.gram, float(design.alphas[k]))
         members = np.flatnonzero(best == k)
         for start in range(0, len(members), width):
             some = members[start : start + width]

@@ -18,23 +18,25 @@ from neurodecode.linear.delays import Delayer
 if TYPE_CHECKING:
     from neurodecode.linear.banded import BandedRidgeCV
     from neurodecode.linear.ridge import RidgeCV
+    from neurodecode.linear.trf import TRF
 
-_Model = TypeVar("_Model", "RidgeCV", "BandedRidgeCV")
+_Model = TypeVar("_Model", "RidgeCV", "BandedRidgeCV", "TRF")
 _VERSION = 1
 _SHARED = ("coef_", "intercept_", "alpha_", "alphas_", "cv_scores_")
 _MEMBERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {  # arrays, and what JSON can hold
     "RidgeCV": (_SHARED, ("form_", "precision_")),
     "BandedRidgeCV": ((*_SHARED, "gamma_", "candidates_", "surface_"), ("form_", "widths_")),
+    "TRF": ((*_SHARED, "times_"), ()),
 }
 _AGAIN = "Save the model again"
 
 
-def save_ridge(model: RidgeCV | BandedRidgeCV, folder: Path) -> Path:
+def save_ridge(model: RidgeCV | BandedRidgeCV | TRF, folder: Path) -> Path:
     """Write a fitted ridge.
 
     Parameters
     ----------
-    model : RidgeCV or BandedRidgeCV
+    model : RidgeCV, BandedRidgeCV or TRF
         A fitted one. Folds of your own are kept as rows, not as the splitter that made them.
     folder : Path
         Appears whole or not at all; an older model of that name is replaced.
@@ -99,11 +101,11 @@ def load_model(folder: Path, kind: type[_Model]) -> _Model:
     folder : Path
         Its folder.
     kind : type
-        ``RidgeCV`` or ``BandedRidgeCV``.
+        ``RidgeCV``, ``BandedRidgeCV`` or ``TRF``.
 
     Returns
     -------
-    RidgeCV or BandedRidgeCV
+    RidgeCV, BandedRidgeCV or TRF
         Fitted.
 
     Raises

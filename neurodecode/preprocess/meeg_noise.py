@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from neurodecode.data import Recording, Responses
 from neurodecode.data.lazy import read_signal
-from neurodecode.data.validate import check_columns, check_finite, check_positive
+from neurodecode.data.validate import check_columns, check_finite, check_option, check_positive
 from neurodecode.errors import DataError
 from neurodecode.preprocess._channels import (
     DATA_KINDS,
@@ -160,13 +160,15 @@ def whiten(signal: Signal, noise: NoiseCovariance) -> Signal:
     return signal.with_step("meeg.whiten", parameters, data=put_rows(signal, rows, whitened), channels=_unitless(signal, rows))
 
 
-def fit_robust_scale(train: Recording | Sequence[Recording] | Responses) -> RobustScale:
+def fit_robust_scale(train: Recording | Sequence[Recording] | Responses, *, flat: str = "raise") -> RobustScale:
     """Median and interquartile range of each channel of training data.
 
     Parameters
     ----------
     train : Recording, sequence of Recording, or Responses
         Training data only. Of recordings the valid samples of the good data channels are used.
+    flat : {"raise", "unit"}
+        What a channel that does not vary is: an error, or left on its scale (a spread of 1).
 
     Returns
     -------
@@ -178,6 +180,7 @@ def fit_robust_scale(train: Recording | Sequence[Recording] | Responses) -> Robu
     DataError
         If a channel holds NaN, or does not vary.
     """
+    check_option("flat", flat, ["raise", "unit"])
     if isinstance(train, Responses):
         names = train.units["name"].tolist()
         values = np.moveaxis(_responses_data(train, names, "fit_robust_scale"), 1, 0).reshape(len(names), -1)
@@ -186,13 +189,13 @@ def fit_robust_scale(train: Recording | Sequence[Recording] | Responses) -> Robu
         rows = need_rows(runs, DATA_KINDS, "fit_robust_scale")
         names, values = names_of(runs, rows), valid_signal(runs, rows, "fit_robust_scale")
     low, center, high = np.percentile(values, [25, 50, 75], axis=1)
-    flat = np.flatnonzero(high <= low)
-    if flat.size:
+    still = np.flatnonzero(high <= low)
+    if still.size and flat == "raise":
         raise DataError(
-            f"fit_robust_scale: channel {names[flat[0]]!r} has an interquartile range of 0 ({flat.size} of {len(names)} have): "
-            "mark it bad or leave it out"
+            f"fit_robust_scale: channel {names[still[0]]!r} has an interquartile range of 0 ({still.size} of {len(names)} have): "
+            "mark it bad, leave it out, or pass flat='unit'"
         )
-    return RobustScale(names, center, high - low)
+    return RobustScale(names, center, np.where(high > low, high - low, 1.0))
 
 
 def robust_scale(signal: Signal, scale: RobustScale, clamp: float | None = 20.0) -> Signal:
