@@ -11,6 +11,7 @@ import meg_files
 import mne
 import numpy as np
 import pandas as pd
+import scipy.io
 import scipy.io.wavfile
 from bids_trees import write_description, write_table
 
@@ -250,3 +251,61 @@ def write_wav(path: Path, seconds: float, rate: int = 8000) -> None:
 def meg_masc() -> Manifest:
     """The manifest, with the sensors of the miniature."""
     return expecting("meg_masc", channel_kinds={"mag": 8})
+
+
+# --- Brennan & Hale 2019: FieldTrip structures, a table of words, sounds --------------------------------------------------
+
+ALICE = ["Alice", "was", "beginning", "to", "get", "very", "tired", "of"]
+ALICE_BEGINS = 2.0 + 0.6 * np.arange(8)  # s of the recording; the second sound begins one second later
+ALICE_LOST = 3  # number of the word that the recording lacks
+
+
+def alice_words() -> pd.DataFrame:
+    """AliceChapterOne-EEG.csv: four words in each of two sounds."""
+    onset = np.tile(0.1 + 0.6 * np.arange(4), 2)
+    table = pd.DataFrame({"Word": ALICE, "Segment": np.repeat([1, 2], 4), "onset": onset, "offset": onset + 0.3})
+    known = {"Order": range(1, 9), "Length": [len(word) for word in ALICE], "Position": np.tile(range(1, 5), 2)}
+    return table.assign(**known, Sentence=np.repeat([1, 2], 4), LogFreq=10.5, IsLexical=1, NGRAM=4.5, RNN=3.5, CFG=2.5)
+
+
+def alice_signal() -> np.ndarray:
+    """Microvolts of 62 channels, 8 s at 500 Hz."""
+    return np.random.default_rng(11).normal(0, 20, (62, 4000))
+
+
+def cells(texts: list[str]) -> np.ndarray:
+    """A column of texts, as MATLAB has them in cells."""
+    column = np.empty((len(texts), 1), object)
+    column[:, 0] = texts
+    return column
+
+
+def alice_structures() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Raw and proc of a person."""
+    labels = cells([str(n) for n in range(1, 62) if n != 29] + ["VEOG", "AUD"])
+    header = {"Fs": 500.0, "nChans": 62.0, "label": labels, "nSamples": 4000.0, "nTrials": 1.0, "chanunit": cells(["uV"] * 62)}
+    one, times = np.empty((2, 1, 1), object)
+    one[0, 0], times[0, 0] = alice_signal(), np.arange(4000) / 500
+    raw = {"hdr": header, "fsample": 500.0, "label": labels, "trial": one, "time": times, "sampleinfo": [[1.0, 4000.0]]}
+    begin = 1 + 500 * ALICE_BEGINS - 150  # trials begin 0.3 s before their word
+    rows = np.column_stack([begin, begin + 650, np.full(8, -150), np.repeat([1, 2], 4), np.full(8, 0.1), range(1, 9)])
+    proc = {
+        "trl": np.delete(rows, ALICE_LOST - 1, axis=0),
+        "varnames": cells(["segment", "tmin", "Order"]).T,
+        "impedence": {"bads": cells(["12", "30"])},
+        "rejections": {"badchans": cells(["45"])},
+        "tot_trials": 8.0,
+    }
+    return raw, proc
+
+
+def write_brennan2019(root: Path) -> Path:
+    """S01."""
+    raw, proc = alice_structures()
+    (root / "proc").mkdir(parents=True)
+    scipy.io.savemat(root / "S01.mat", {"raw": raw}, do_compression=True)
+    scipy.io.savemat(root / "proc" / "S01.mat", {"proc": proc}, do_compression=True)
+    alice_words().to_csv(root / "AliceChapterOne-EEG.csv", index=False)
+    for segment in (1, 2):
+        write_wav(root / "audio" / f"DownTheRabbitHoleFinal_SoundFile{segment}.wav", 2.5)
+    return root

@@ -249,7 +249,7 @@ def test_wrong_locks(line: str, message: str, tmp_path: Path) -> None:
 
 
 def test_names() -> None:
-    assert datasets.list() == ("auditory_oddball", "haxby2001", "meg_masc", "things_eeg2", "things_meg")
+    assert datasets.list() == ("auditory_oddball", "brennan2019", "haxby2001", "meg_masc", "things_eeg2", "things_meg")
     with pytest.raises(DataError, match="did you mean 'haxby2001'"):
         datasets.info("haxby2002")
     with pytest.raises(DataError, match="no data set '../haxby2001'"):
