@@ -309,3 +309,38 @@ def write_brennan2019(root: Path) -> Path:
     for segment in (1, 2):
         write_wav(root / "audio" / f"DownTheRabbitHoleFinal_SoundFile{segment}.wav", 2.5)
     return root
+
+
+# --- Broderick et al. 2018: arrays in MATLAB files, words with their times --------------------------------------------------
+
+SANTIAGO = ["He", "was", "an", "old", "man", "who", "fished", "alone"]
+SANTIAGO_BEGINS = np.array([[0.5], [1.0], [1.4], [1.8], [2.4], [3.0], [3.5], [4.2]])
+
+
+def broderick_signals(run: int) -> dict[str, Any]:
+    """Microvolts of 5 s."""
+    random = np.random.default_rng(run)
+    return {"eegData": random.normal(0, 20, (640, 128)), "mastoids": random.normal(0, 20, (640, 2)), "fs": 128.0}
+
+
+def broderick_words() -> dict[str, Any]:
+    """Two sentences, of which the times of the ends are given."""
+    times = {"onset_time": SANTIAGO_BEGINS, "offset_time": SANTIAGO_BEGINS + 0.25}
+    return {"wordVec": cells(SANTIAGO), **times, "sentence_boundaries": [[2.65], [4.45]]}
+
+
+def broderick_envelope() -> np.ndarray:
+    """Of 5 s."""
+    return np.abs(np.random.default_rng(2).normal(size=(640, 1)))
+
+
+def write_broderick2018(root: Path) -> Path:
+    """Subject 1, runs 1 and 2."""
+    home = root / "Natural Speech"
+    for folder in ("EEG/Subject1", "Stimuli/Text", "Stimuli/Envelopes"):
+        (home / folder).mkdir(parents=True)
+    for run in (1, 2):
+        scipy.io.savemat(home / "EEG" / "Subject1" / f"Subject1_Run{run}.mat", broderick_signals(run), do_compression=True)
+        scipy.io.savemat(home / "Stimuli" / "Text" / f"Run{run}.mat", broderick_words())
+        scipy.io.savemat(home / "Stimuli" / "Envelopes" / f"audio{run}_128Hz.mat", {"env": broderick_envelope()})
+    return root
