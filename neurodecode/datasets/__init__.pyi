@@ -2,6 +2,7 @@ from . import auditory_oddball as auditory_oddball
 from . import brennan2019 as brennan2019
 from . import broderick2018 as broderick2018
 from . import haxby2001 as haxby2001
+from . import libribrain as libribrain
 from . import meg_masc as meg_masc
 from . import things_eeg2 as things_eeg2
 from . import things_meg as things_meg

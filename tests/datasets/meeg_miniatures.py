@@ -7,6 +7,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import h5py
 import meg_files
 import mne
 import numpy as np
@@ -344,3 +345,47 @@ def write_broderick2018(root: Path) -> Path:
         scipy.io.savemat(home / "Stimuli" / "Text" / f"Run{run}.mat", broderick_words())
         scipy.io.savemat(home / "Stimuli" / "Envelopes" / f"audio{run}_128Hz.mat", {"env": broderick_envelope()})
     return root
+
+
+# --- LibriBrain: HDF5 files in chunks, a table of events with empty cells ---------------------------------------------------
+
+LIBRI_NAMES = ["MEG0113", "MEG0112", "MEG0111", "MEG0122"]
+LIBRI_KINDS = ["grad", "grad", "mag", "grad"]
+LIBRI_WORDS = ["to", "Sherlock", "None", "she"]
+
+
+def libri_signal() -> np.ndarray:
+    """Of four sensors, 4 s at 250 Hz."""
+    return (np.random.default_rng(12).normal(size=(4, 1000)) * 1e-12).astype(np.float32)
+
+
+def libri_events() -> pd.DataFrame:
+    """A silence, then words of two sentences, each with one phoneme; the sound begins at 0.5 s."""
+    rows = [{"kind": "silence", "segment": "", "timemeg": 0.5, "duration": 0.3}]
+    for i, word in enumerate(LIBRI_WORDS):
+        at = {"sentenceidx": i // 2, "wordidx": i % 2, "timemeg": 0.8 + 0.4 * i, "timesentence": 0.4 * (i % 2)}
+        rows.append({"kind": "word", "segment": word, "duration": 0.35, **at})
+        rows.append({"kind": "phoneme", "segment": "t_B", "duration": 0.1, "phonemeidx": 0, **at})
+    table = pd.DataFrame(rows).assign(wavile="1_SherlockHolmes1.wav")
+    return table.assign(timechapter=table["timemeg"] - 0.5, idx=range(len(table)))
+
+
+def write_libribrain(root: Path) -> Path:
+    """Sherlock1, session 1, run 1."""
+    home, stem = root / "Sherlock1" / "derivatives", "sub-0_ses-1_task-Sherlock1_run-1"
+    for folder in ("serialised", "events"):
+        (home / folder).mkdir(parents=True)
+    with h5py.File(home / "serialised" / f"{stem}_proc-bads+headpos+sss+notch+bp+ds_meg.h5", "w") as file:
+        file.create_dataset("data", data=libri_signal(), chunks=(4, 50))
+        file.create_dataset("times", data=np.arange(1000) / 250)
+        file.attrs.update(sample_frequency=250.0, highpass_cutoff=0.1, lowpass_cutoff=125.0)
+        file.attrs.update(channel_names=", ".join(LIBRI_NAMES), channel_types=", ".join(LIBRI_KINDS))
+    libri_events().to_csv(home / "events" / f"{stem}_events.tsv", sep="\t", index=False)
+    sensors = [{"ch_name": name, "coil_type": 3012, "loc": [0.01 * i] * 12} for i, name in enumerate(LIBRI_NAMES)]
+    (root / "meg_sensors_information.json").write_text(json.dumps(sensors), encoding="utf-8")
+    return root
+
+
+def libribrain() -> Manifest:
+    """The manifest, with the sensors of the miniature."""
+    return expecting("libribrain", shape={"meg": (4, None)}, channel_kinds={"mag": 1, "grad": 3})
