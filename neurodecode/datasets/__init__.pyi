@@ -4,6 +4,7 @@ from . import broderick2018 as broderick2018
 from . import haxby2001 as haxby2001
 from . import libribrain as libribrain
 from . import meg_masc as meg_masc
+from . import mous as mous
 from . import things_eeg2 as things_eeg2
 from . import things_meg as things_meg
 from ._catalogue import info as info

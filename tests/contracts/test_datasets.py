@@ -40,6 +40,7 @@ MINIATURES: dict[str, Miniature] = {
     "broderick2018": Miniature(meeg_miniatures.write_broderick2018, "1"),
     "libribrain": Miniature(meeg_miniatures.write_libribrain, "0", {"manifest": meeg_miniatures.libribrain()}),
     "meg_masc": Miniature(meeg_miniatures.write_meg_masc, "01", {"manifest": meeg_miniatures.meg_masc()}),
+    "mous": Miniature(meeg_miniatures.write_mous, "A2002", {"manifest": meeg_miniatures.mous()}),
     "things_meg": Miniature(meeg_miniatures.write_things_meg, "1", {"manifest": meeg_miniatures.things_meg()}),
     "things_eeg2": Miniature(meeg_miniatures.converted_things_eeg2, "01", {"manifest": meeg_miniatures.things_eeg2()}),
 }

@@ -389,3 +389,83 @@ def write_libribrain(root: Path) -> Path:
 def libribrain() -> Manifest:
     """The manifest, with the sensors of the miniature."""
     return expecting("libribrain", shape={"meg": (4, None)}, channel_kinds={"mag": 1, "grad": 3})
+
+
+# --- MOUS: CTF recordings, logs of the experiment, an alignment -------------------------------------------------------------
+
+MOUS_TEXTS = {"186": "Het kleine meisje zingt.", "7": "zingt meisje het", "12": "De oude man slaapt."}
+MOUS_HEARD = [("ZINNEN", 186, 1.0), ("WOORDEN", 7, 3.0), ("ZINNEN", 12, 5.0)]  # condition, number, start of the file in s
+
+
+def mous_heard() -> pd.DataFrame:
+    """Log of a listener; each sound begins 0.1 s after its start and lasts 1.5 s."""
+    rows = []
+    for word, number, start in MOUS_HEARD:
+        rows += [(start - 0.6, "Picture", word), (start - 0.3, "Picture", "FIX"), (start, "Sound", f"Start File {number}.wav")]
+        rows += [(start + 0.1, "Nothing", "Audio onset"), (start + 1.6, "Nothing", "End of file")]
+        rows += [(start + 1.7, "UPPT001", "64")]
+    return _mous_log(rows)
+
+
+def mous_read() -> pd.DataFrame:
+    """Log of a reader: a sentence, a list and a sentence that no text has, words 0.3 s apart."""
+    rows, at = [], 1.0
+    for condition, words in (
+        ("ZINNEN", "Het kleine meisje zingt."),
+        ("WOORDEN", "zingt meisje het"),
+        ("ZINNEN", "Niemand weet het."),
+    ):
+        rows += [(at - 0.4, "Picture", condition), (at - 0.2, "Picture", "FIX")]
+        rows += [(at + 0.3 * i, "Picture", f"{i + 1} {word} 300") for i, word in enumerate(words.split())]
+        at += 2.0
+    return _mous_log([*rows, (at, "Picture", "QUESTION")])
+
+
+def _mous_log(rows: list[tuple[float, str, str]]) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=["onset", "type", "value"]).assign(duration=0.0)
+    return table.assign(sample=(1200 * table["onset"]).round().astype(int))[["onset", "duration", "sample", "type", "value"]]
+
+
+def mous_counts() -> np.ndarray:
+    """Femtotesla of three sensors and two references, and a trigger channel; 8 s."""
+    counts = np.random.default_rng(13).integers(-900, 900, (6, 9600))
+    counts[-1] = 0
+    return counts
+
+
+def write_mous(root: Path) -> Path:
+    """A listener and a reader."""
+    write_description(root, "MOUS")
+    kinds = [*["mag"] * 3, "ref", "ref", "stim"]
+    names = ["MLC11-1609", "MRO11-1609", "MZO01-1609", "BG1-1609", "BG2-1609", "UPPT001"]
+    for person, task, log in (("A2002", "auditory", mous_heard()), ("V1001", "visual", mous_read())):
+        stem = root / f"sub-{person}" / "meg" / f"sub-{person}_task-{task}"
+        meg_files.write_ctf(stem.with_name(f"{stem.name}_meg.ds"), names, kinds, mous_counts())
+        write_table(stem.with_name(f"{stem.name}_events.tsv"), log)
+    (root / "stimuli").mkdir()
+    lines = [f"{number} {text}\n" for number, text in MOUS_TEXTS.items()]
+    (root / "stimuli" / "stimuli.txt").write_text("".join(lines), encoding="utf-8")
+    for number in MOUS_TEXTS:
+        write_wav(root / "stimuli" / "audio_files" / f"EQ_Ramp_Int2_Int1LPF{int(number):03d}.wav", 1.5)
+    write_alignment(root / "derivatives" / "phonemes" / "EQ_Ramp_Int2_Int1LPF186.TextGrid", MOUS_TEXTS["186"].strip(".").split())
+    return root
+
+
+def write_alignment(path: Path, words: list[str]) -> None:
+    """A TextGrid of words of 0.3 s, each with one phoneme of 0.1 s, after a silence of 0.2 s."""
+    path.parent.mkdir(parents=True)
+    spoken = [(0.0, 0.2, "")] + [(0.2 + 0.3 * i, 0.5 + 0.3 * i, word) for i, word in enumerate(words)]
+    phones = [(0.0, 0.2, "<p:>")]
+    for start, end, word in spoken[1:]:
+        phones += [(start, start + 0.1, word[0]), (start + 0.1, end, "")]
+    end = spoken[-1][1]
+    text = f'File type = "ooTextFile"\nObject class = "TextGrid"\n\n0\n{end:g}\n<exists>\n2\n'
+    for name, items in (("ORT-MAU", spoken), ("MAU", phones)):
+        text += f'"IntervalTier"\n"{name}"\n0\n{end:g}\n{len(items)}\n'
+        text += "".join(f'{a:g}\n{b:g}\n"{label}"\n' for a, b, label in items)
+    path.write_text(text, encoding="utf-8")
+
+
+def mous() -> Manifest:
+    """The manifest, with the sensors of the miniature."""
+    return expecting("mous", channel_kinds={"mag": 3})
