@@ -6,6 +6,7 @@ from . import celegans_neural as celegans_neural
 from . import haxby2001 as haxby2001
 from . import libribrain as libribrain
 from . import meg_masc as meg_masc
+from . import mous as mous
 from . import things_eeg2 as things_eeg2
 from . import things_meg as things_meg
 from . import yemini2021 as yemini2021

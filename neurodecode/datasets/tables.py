@@ -12,7 +12,7 @@ from neurodecode.errors import FormatError
 from neurodecode.io.guard import existing_file, reading
 
 
-def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+def read_csv(path: Path, columns: Sequence[str], texts: Sequence[str] = ()) -> pd.DataFrame:
     """Read a comma-separated table.
 
     Parameters
@@ -21,6 +21,8 @@ def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
         The file, with a header.
     columns : sequence of str
         Columns it must have.
+    texts : sequence of str
+        Those of them that hold text, of which "None" or "NA" is not a missing value but a word.
 
     Returns
     -------
@@ -38,7 +40,8 @@ def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     with reading(file, "it is no table of comma-separated values", "Copy it again from its origin"):
         table = pd.read_csv(file)
     need_columns(table, columns, file)
-    return table
+    words = pd.read_csv(file, usecols=list(texts), dtype=str, keep_default_na=False) if texts else table[[]]
+    return table.assign(**{name: words[name] for name in texts})
 
 
 def need_columns(table: pd.DataFrame, columns: Sequence[str], file: Path) -> None:

@@ -43,7 +43,11 @@ MINIATURES: dict[str, Miniature] = {
     "libribrain": Miniature(speech_miniatures.write_libribrain, "0", {"manifest": speech_miniatures.libribrain()}),
     "yemini2021": Miniature(worm_miniatures.write_yemini2021, "worm2"),
     "celegans_neural": Miniature(worm_miniatures.write_celegans_neural, "worm0", {"source": "Kato2015"}),
+    "brennan2019": Miniature(meeg_miniatures.write_brennan2019, "01"),
+    "broderick2018": Miniature(meeg_miniatures.write_broderick2018, "1"),
+    "libribrain": Miniature(meeg_miniatures.write_libribrain, "0", {"manifest": meeg_miniatures.libribrain()}),
     "meg_masc": Miniature(meeg_miniatures.write_meg_masc, "01", {"manifest": meeg_miniatures.meg_masc()}),
+    "mous": Miniature(meeg_miniatures.write_mous, "A2002", {"manifest": meeg_miniatures.mous()}),
     "things_meg": Miniature(meeg_miniatures.write_things_meg, "1", {"manifest": meeg_miniatures.things_meg()}),
     "things_eeg2": Miniature(meeg_miniatures.converted_things_eeg2, "01", {"manifest": meeg_miniatures.things_eeg2()}),
 }
