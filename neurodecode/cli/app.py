@@ -11,6 +11,7 @@ import typer
 from neurodecode import __version__
 from neurodecode.cli.datasets import app as datasets_app
 from neurodecode.cli.demo import demo
+from neurodecode.cli.live import live
 from neurodecode.cli.train import train
 from neurodecode.errors import NeurodecodeError
 
@@ -51,6 +52,7 @@ def _main(
 
 app.command()(demo)
 app.command()(train)
+app.command()(live)
 
 
 @app.command()
