@@ -24,6 +24,7 @@ _AGAIN = "Save the stream decoder again"
 _DECODERS = {  # kind of decoder -> module that defines it: nothing else is looked up
     "LinearDecoder": "neurodecode.decode.linear",
     "RidgeCV": "neurodecode.linear.ridge",
+    "FoldedNetwork": "neurodecode.decode.stream_network",
 }
 
 

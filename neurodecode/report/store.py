@@ -33,6 +33,7 @@ _RESULT_TYPES = {  # name of the type -> module that defines it
     "VariancePartition": "neurodecode.compare.partition_result",
     "RdmComparison": "neurodecode.compare.rdm_result",
     "SignFlipResult": "neurodecode.compare.group",
+    "LatencyReport": "neurodecode.decode.stream_latency",
 }
 _REMEDY = "Run the pipeline again to write it anew"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from neurodecode.report.figures.style import BLUE, INK, MUTED, PALETTE, RED, legend_above, new_figure, styled
 
@@ -49,8 +50,18 @@ def _draw_histogram(ax: Axes, result: Any) -> None:
     ax.set_xlabel("Computing time of a window (ms)")
     ax.set_ylabel("Windows")
     ax.set_xscale("log")
+    ax.xaxis.set_major_formatter(lambda value, position: f"{value:g}")
+    ax.xaxis.set_minor_formatter(lambda value, position: "")
     if ax.get_legend_handles_labels()[0]:
         legend_above(ax, 3)
+
+
+def _parts(result: Any) -> tuple[pd.DataFrame, pd.Series[Any]]:
+    """Parts of the latency, computation as one of them, and their sum."""
+    table = result.parts().fillna(0.0)
+    computed = table["part"].str.startswith("computing")
+    joined = {"part": "computing", **table.loc[computed, ["typical", "worst"]].sum().to_dict()}
+    return pd.concat([table[~computed].iloc[:-1], pd.DataFrame([joined])], ignore_index=True), table.iloc[-1]
 
 
 def _bins(compute: Any) -> Any:
@@ -61,8 +72,7 @@ def _bins(compute: Any) -> Any:
 
 def _draw_parts(ax: Axes, result: Any) -> None:
     """Two stacked bars."""
-    table = result.parts().fillna(0.0)
-    parts, total = table.iloc[:-1], table.iloc[-1]
+    parts, total = _parts(result)
     for y, column in enumerate(("typical", "worst")):
         edges = np.concatenate([[0.0], np.cumsum(parts[column])]) * 1e3
         for i, name in enumerate(parts["part"]):
@@ -70,6 +80,7 @@ def _draw_parts(ax: Axes, result: Any) -> None:
             ax.barh(y, edges[i + 1] - edges[i], left=edges[i], height=0.6, color=PALETTE[i % len(PALETTE)], label=label)
         ax.text(edges[-1], y, f" {1e3 * total[column]:.0f} ms", va="center", fontsize=9)
     ax.set_yticks([0, 1], ["typical", "worst"])
+    ax.set_ylim(-0.6, 1.6)
     ax.set_xlabel("Latency (ms)")
     ax.margins(x=0.18)
     legend_above(ax, 2)
