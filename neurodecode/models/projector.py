@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import torch
 from torch import Tensor, nn
 
 from neurodecode.data.validate import check_positive
-from neurodecode.models.storage import load_weights, read_config, save_network
+from neurodecode.models.storage import Stored
 
 
-class BrainProjector(nn.Module):
+class BrainProjector(Stored, nn.Module):
     """Map responses of one subject to an embedding.
 
     Without a hidden layer this is the linear map that MindEye2 (Scotti et al., ICML 2024) calls the ridge layer of a subject;
@@ -80,39 +78,6 @@ class BrainProjector(nn.Module):
         """
         self.input_mean.copy_(mean)
         self.input_scale.copy_(torch.where(scale > 0, scale, torch.ones_like(scale)))
-
-    def save(self, folder: str | Path) -> None:
-        """Write ``config.json`` and ``model.safetensors``.
-
-        Parameters
-        ----------
-        folder : str or Path
-            Appears whole or not at all.
-        """
-        save_network(self, self.config, folder)
-
-    @classmethod
-    def load(cls, folder: str | Path) -> BrainProjector:
-        """Read what `save` wrote.
-
-        Parameters
-        ----------
-        folder : str or Path
-            The folder.
-
-        Returns
-        -------
-        BrainProjector
-            With its weights.
-
-        Raises
-        ------
-        CorruptFileError
-            If a file is damaged.
-        """
-        network = cls(**read_config(folder, cls.__name__))
-        load_weights(network, folder)
-        return network
 
 
 def _block(hidden: int, dropout: float) -> nn.Sequential:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from neurodecode.data.atomic import atomic_folder
 from neurodecode.data.hashing import sha256_file
@@ -106,3 +106,44 @@ def load_weights(network: Module, folder: str | Path) -> None:
         network.load_state_dict(load_file(path))
     except (RuntimeError, SafetensorError, OSError) as error:
         raise CorruptFileError(path, f"it does not fit its config.json ({' '.join(str(error).split())[:200]})", _AGAIN) from error
+
+
+class Stored:
+    """What a network that keeps the arguments of its constructor in ``config`` is saved and loaded by."""
+
+    config: dict[str, Any]
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``config.json`` and ``model.safetensors``.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Appears whole or not at all.
+        """
+        save_network(self, self.config, folder)  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read what `save` wrote.
+
+        Parameters
+        ----------
+        folder : str or Path
+            The folder.
+
+        Returns
+        -------
+        Module
+            The network with its weights.
+
+        Raises
+        ------
+        CorruptFileError
+            If a file is damaged.
+        FormatError
+            If the folder holds another network.
+        """
+        network = cls(**read_config(folder, cls.__name__))
+        load_weights(network, folder)  # type: ignore[arg-type]
+        return network
