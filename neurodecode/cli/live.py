@@ -28,16 +28,19 @@ def live(
     trigger: Annotated[str | None, typer.Option(help="Channel whose codes are markers.")] = None,
     chunk: Annotated[float, typer.Option(help="With replay: length of a packet in s.")] = 0.02,
     fast: Annotated[bool, typer.Option("--fast", help="With replay: as fast as possible, not in real time.")] = False,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the decoder; one is the steadiest on few cores.")] = 1,
     duration: Annotated[float | None, typer.Option(help="Stop after so much signal, in s; else at its end or with Ctrl-C.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for predictions, latency report and its figure.")] = None,
 ) -> None:
     """Decode a stream while it comes; everything is causal, and the latency of each part is reported."""
+    from threadpoolctl import threadpool_limits
+
     from neurodecode.decode.stream import tables
     from neurodecode.io.stream import open_stream
 
     stream = _stream(decoder, chain, window, hop, events)
     options = _source_options(source, markers, trigger, chunk, fast)
-    with open_stream(source, **options) as opened, _Predictions(out) as log, _LiveLine() as line:
+    with open_stream(source, **options) as opened, _Predictions(out) as log, _LiveLine() as line, threadpool_limits(threads):
         try:
             for predictions in stream.follow(opened, duration):
                 log.add(predictions)
