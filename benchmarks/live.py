@@ -1,7 +1,7 @@
 """Live decoding of 306 channels at 1 kHz, 60 s played in real time: ``python benchmarks/live.py``.
 
-Two decoders: the network of images in the paper's size (windows of 181 samples at 120 Hz, every 100 ms), and a linear one (the last
-second, every 25 ms). Wall time is what counts on a quiet machine; processor time beside it does not see what else runs.
+Two decoders: the network of images in the paper's size (windows of 181 samples at 120 Hz, every 100 ms), and a linear one (the
+last second, every 25 ms). Wall time is what counts on a quiet machine; processor time beside it does not see what else runs.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from neurodecode.data import Recording, Responses
-from neurodecode.decode import LinearDecoder, StreamDecoder, WindowPlan, cut_windows
-from neurodecode.decode.stream_network import FoldedNetwork
+from neurodecode.decode import FoldedNetwork, LinearDecoder, StreamDecoder, WindowPlan, cut_windows
 from neurodecode.io import ReplaySource
 from neurodecode.preprocess.causal import CausalChain
 
@@ -106,7 +105,8 @@ def main() -> None:
         streams = dict(zip(BARS, (image, linear), strict=True))
         rows = [measure(name, stream, played, options) for name, stream in streams.items()]
     table = pd.DataFrame(rows)
-    print(f"{N_CHANNELS} channels at {SFREQ:g} Hz, {options.seconds:g} s, packets of {1e3 * options.chunk:g} ms, {options.threads} threads; ms")
+    setting = f"{options.seconds:g} s, packets of {1e3 * options.chunk:g} ms, {options.threads} threads"
+    print(f"{N_CHANNELS} channels at {SFREQ:g} Hz, {setting}; times in ms")
     print(table.to_string(index=False, float_format=lambda value: f"{value:.3g}"))
     sys.exit(int(any(table[""] != "pass")))
 

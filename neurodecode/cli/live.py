@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from neurodecode.decode.stream import Prediction, StreamDecoder
+    from neurodecode.decode.stream import StreamDecoder
+    from neurodecode.decode.stream_result import Prediction
 
 JSONL, TABLE, LATENCY, FIGURE = "predictions.jsonl", "predictions.tsv", "latency.json", "latency.svg"
 _PLAIN_EVERY = 5.0  # s of signal between two lines where there is no terminal
@@ -29,13 +30,13 @@ def live(
     chunk: Annotated[float, typer.Option(help="With replay: length of a packet in s.")] = 0.02,
     fast: Annotated[bool, typer.Option("--fast", help="With replay: as fast as possible, not in real time.")] = False,
     threads: Annotated[int, typer.Option(min=1, help="Threads of the decoder; one is the steadiest on few cores.")] = 1,
-    duration: Annotated[float | None, typer.Option(help="Stop after so much signal, in s; else at its end or with Ctrl-C.")] = None,
+    duration: Annotated[float | None, typer.Option(help="Stop after so much signal, in s; else at the end or by Ctrl-C.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for predictions, latency report and its figure.")] = None,
 ) -> None:
     """Decode a stream while it comes; everything is causal, and the latency of each part is reported."""
     from threadpoolctl import threadpool_limits
 
-    from neurodecode.decode.stream import tables
+    from neurodecode.decode.stream_result import tables
     from neurodecode.io.stream import open_stream
 
     stream = _stream(decoder, chain, window, hop, events)
@@ -73,7 +74,7 @@ def _stream(folder: Path, chain: Path | None, window: str | None, hop: float | N
             raise ConfigError(f"{folder} has a chain of its own, which the decoder was fitted behind: leave --chain {chain} out")
         own = vars(whole.plan) | ({"window": _window(window)} if window else {})
         own |= {"hop": hop, "events": None} if hop else {"events": events} if events else {}
-        kept = {"candidates": whole.candidates, "settle": whole.settle, "history": whole.history}
+        kept: dict[str, Any] = {"candidates": whole.candidates, "settle": whole.settle, "history": whole.history}
         return StreamDecoder(whole.decoder, whole.chain, **own, **kept)
     if chain is None or window is None:
         raise ConfigError(f"{folder} has no {MARKER}: give --chain and --window, got --chain {chain} and --window {window}")
@@ -178,10 +179,11 @@ class _LiveLine:
 def _line(prediction: Prediction, stream: StreamDecoder) -> str:
     """One prediction in words."""
     marker = "" if prediction.marker is None else f" after {prediction.marker}"
-    what = f"{prediction.label or ''} {prediction.score:.3f}".strip() if prediction.valid else f"not decoded ({prediction.reason})"
-    timings = stream.timings
+    said = f"{prediction.label or ''} {prediction.score:.3f}".strip()
+    what = said if prediction.valid else f"not decoded ({prediction.reason})"
+    timings, ms = stream.timings, 1e3 * prediction.compute
     lost = sum(timings.invalid.values())
-    return f"{prediction.stop:9.2f} s{marker}: {what}; {1e3 * prediction.compute:.1f} ms; {timings.n_windows} windows, {lost} invalid"
+    return f"{prediction.stop:9.2f} s{marker}: {what}; {ms:.1f} ms; {timings.n_windows} windows, {lost} invalid"
 
 
 def _write(out: Path, table: Any, report: Any) -> None:

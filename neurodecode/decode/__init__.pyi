@@ -13,10 +13,11 @@ from .result import SearchlightResult as SearchlightResult
 from .result import TimeResolvedResult as TimeResolvedResult
 from .space import roi as roi
 from .space import searchlight as searchlight
-from .stream import Prediction as Prediction
 from .stream import StreamDecoder as StreamDecoder
-from .stream import StreamResult as StreamResult
 from .stream_latency import LatencyReport as LatencyReport
+from .stream_network import FoldedNetwork as FoldedNetwork
+from .stream_result import Prediction as Prediction
+from .stream_result import StreamResult as StreamResult
 from .stream_windows import WindowPlan as WindowPlan
 from .stream_windows import cut_windows as cut_windows
 from .time import generalise_over_time as generalise_over_time

@@ -4,71 +4,25 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from neurodecode.data import Recording, Responses
-from neurodecode.data.validate import suggest
+from neurodecode.decode.stream_checks import check_causal, check_units, source_rows
 from neurodecode.decode.stream_intake import Intake
 from neurodecode.decode.stream_latency import LatencyReport, Timings
 from neurodecode.decode.stream_predict import Output, Retrieval, window_function
+from neurodecode.decode.stream_result import Prediction, StreamResult, tables
 from neurodecode.decode.stream_windows import Preparation, Schedule, Span, WindowPlan, cut_windows, spans_within
-from neurodecode.errors import DataError
 from neurodecode.io.stream import Marker, StreamSource
-from neurodecode.preprocess.causal import CausalChain, noncausal_steps
+from neurodecode.preprocess.causal import CausalChain
 from neurodecode.preprocess.meeg_noise import RobustScale
 
 GAP, CUT, TOO_LATE, TOO_EARLY = "gap", "cut by a restart", "no longer in memory", "before the first sample"
 _MOST_BRIDGED = 1.0  # s of missing samples that are bridged at least
-
-
-class Prediction(NamedTuple):
-    """What was decoded from one window."""
-
-    start: float
-    """Time of the first sample of the window in s, on the clock of the stream."""
-    stop: float
-    """Time of its last sample in s."""
-    marker: str | None
-    """Label of the marker that the window is locked to."""
-    onset: float
-    """Time of that marker in s; of the last sample where there is none."""
-    valid: bool
-    """Whether the window was decoded."""
-    reason: str
-    """Why it was not; empty where it was."""
-    label: str | None
-    """Class or candidate."""
-    score: float
-    """Probability, similarity or value, as in `neurodecode.decode.stream_predict.Output`."""
-    values: NDArray[np.float64]
-    """All outputs of the decoder, shape (n_outputs,)."""
-    compute: float
-    """Wall time in s of chain, decoder and retrieval."""
-
-
-@dataclass(frozen=True, eq=False)
-class StreamResult:
-    """Predictions of a stream, and how late they came.
-
-    Parameters
-    ----------
-    predictions : DataFrame
-        One row per window: the fields of `Prediction` but `values`.
-    values : array of shape (n_windows, n_outputs)
-        Outputs of the decoder; NaN where a window was not decoded.
-    latency : LatencyReport
-        Times.
-    """
-
-    predictions: pd.DataFrame
-    values: NDArray[np.float64]
-    latency: LatencyReport
 
 
 class StreamDecoder:
@@ -143,8 +97,8 @@ class StreamDecoder:
         self.decoder, self.chain, self.candidates = decoder, chain, candidates
         self.plan = WindowPlan(window, hop, events, baseline, scale, clamp)
         self.settle, self.history = chain.delay if settle is None else float(settle), float(history)
-        self.notes = [] if steps is None else _check_causal(list(steps), chain, allowed=allow_noncausal)
-        _check_units(decoder, chain)
+        self.notes = [] if steps is None else check_causal(list(steps), chain, allowed=allow_noncausal)
+        check_units(decoder, chain)
         self._predict = window_function(decoder)
         self._retrieve = None if candidates is None else Retrieval(candidates)
         self._prepare = Preparation(self.plan, chain.channels, chain.output_sfreq)
@@ -169,9 +123,7 @@ class StreamDecoder:
 
     # --- online ----------------------------------------------------------------------------------------------------
 
-    def push(
-        self, chunk: NDArray[Any], timestamps: NDArray[np.float64], markers: Sequence[Marker] = ()
-    ) -> list[Prediction]:
+    def push(self, chunk: NDArray[Any], timestamps: NDArray[np.float64], markers: Sequence[Marker] = ()) -> list[Prediction]:
         """Take the next samples and decode the windows that they complete.
 
         Parameters
@@ -222,7 +174,7 @@ class StreamDecoder:
             If a channel of the chain is missing in the source, or the rate differs.
         """
         self.chain.check_rate(source.sfreq)
-        rows = _rows(source.names, self.chain.channels)
+        rows = source_rows(source.names, self.chain.channels)
         self.reset(source.jitter)
         first = float("nan")
         while not source.ended:
@@ -289,7 +241,18 @@ class StreamDecoder:
     # --- offline ---------------------------------------------------------------------------------------------------
 
     def windows(self, recording: Recording | Sequence[Recording]) -> Responses:
-        """Cut the windows that this decoder gets from a stream of the recording; see `cut_windows`."""
+        """Cut the windows that this decoder gets from a stream of a recording.
+
+        Parameters
+        ----------
+        recording : Recording or sequence of Recording
+            As it comes from the device.
+
+        Returns
+        -------
+        Responses
+            As `cut_windows` gives them.
+        """
         return cut_windows(recording, self.chain, self.plan)
 
     def offline(self, recording: Recording) -> StreamResult:
@@ -402,49 +365,3 @@ class StreamDecoder:
         """Times and marker of a window, with output 0 at the time `anchor` in s."""
         start, stop = (anchor + i / self.chain.output_sfreq for i in (span.start, span.stop - 1))
         return start, stop, span.marker and span.marker.label, span.marker.onset if span.marker else stop
-
-
-def tables(predictions: Sequence[Prediction]) -> tuple[pd.DataFrame, NDArray[np.float64]]:
-    """Predictions as a table and, for those that were decoded, their outputs as an array (n_windows, n_outputs)."""
-    columns = [name for name in Prediction._fields if name != "values"]
-    table = pd.DataFrame([[getattr(p, name) for name in columns] for p in predictions], columns=columns)
-    values = np.full((len(predictions), max((p.values.size for p in predictions), default=0)), np.nan)
-    for row, prediction in zip(values, predictions, strict=True):
-        row[: prediction.values.size] = prediction.values
-    return table, values
-
-
-def _rows(names: Sequence[str], wanted: Sequence[str]) -> NDArray[np.intp] | None:
-    """Rows of the channels of a chain in a source; None where they are all of them in this order."""
-    if list(names) == list(wanted):
-        return None
-    place = {name: i for i, name in enumerate(names)}
-    for name in wanted:
-        if name not in place:
-            raise DataError(f"the source has no channel {name!r} of the chain: {suggest(name, names)}")
-    return np.array([place[name] for name in wanted], np.intp)
-
-
-def _check_causal(steps: list[dict[str, Any]], chain: CausalChain, *, allowed: bool) -> list[str]:
-    """What is wrong with how the training responses were made; raises unless it is allowed."""
-    ahead = noncausal_steps(steps)
-    made = [step.get("fingerprint") for step in steps if step.get("step") == "causal.run"]
-    faults = [f"the decoder was fitted on data whose steps look ahead or are not known to be causal: {ahead}"] if ahead else []
-    if not made:
-        faults.append("the decoder was not fitted behind a causal chain (no step causal.run)")
-    elif made != [chain.fingerprint]:
-        faults.append(f"the decoder was fitted behind another chain ({str(made[-1])[:12]} instead of {chain.fingerprint[:12]})")
-    if faults and not allowed:
-        raise DataError(f"{'; '.join(faults)}. Fit it on cut_windows(...), or pass allow_noncausal=True to be told in each report")
-    return faults
-
-
-def _check_units(decoder: Any, chain: CausalChain) -> None:
-    """A decoder that knows its units must get them in its order."""
-    names = getattr(decoder, "unit_names_", None)
-    if names and list(names) != list(chain.channels):
-        i = next((i for i, (a, b) in enumerate(zip(names, chain.channels, strict=False)) if a != b), min(len(names), len(chain.channels)))
-        raise DataError(
-            f"the decoder was fitted on {len(names)} channels, the chain gives {len(chain.channels)}, and they differ from "
-            f"number {i} on ({[*names[i : i + 1]]} against {[*chain.channels[i : i + 1]]})"
-        )

@@ -138,7 +138,9 @@ class LatencyReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the single durations, as JSON values (s)."""
-        names = "source realtime duration hop n_windows n_decoded invalid group_delay tail gaps lost_samples restarts overruns notes"
+        names = (
+            "source realtime duration hop n_windows n_decoded invalid group_delay tail gaps lost_samples restarts overruns notes"
+        )
         values = {name: getattr(self, name) for name in names.split()}
         durations = {name: self.percentiles(name) for name in ("compute", "processor", *_COMPUTED, "chunk", "acquisition")}
         return dict(jsonable({**values, "percentiles": durations, "latency": self.parts().to_dict("records")}))

@@ -196,7 +196,7 @@ def _front(network: Any, positions: NDArray[np.float64], subject: int) -> tuple[
     n_channels = len(positions)
     probe = torch.eye(n_channels, n_channels + 1, dtype=torch.float64)[None]  # one sensor after the other, and then none
     where, who = torch.from_numpy(positions)[None], torch.tensor([subject])
-    seen = network.sensors(signal=probe, positions=where, subject=who)[0]
+    seen: Tensor = network.sensors(signal=probe, positions=where, subject=who)[0]
     return seen[:, :-1] - seen[:, -1:], seen[:, -1:]
 
 
@@ -237,7 +237,8 @@ def _image_tail(network: Any, head: int) -> Any:
 
         def attended(hidden: Tensor) -> Tensor:
             raised = functional.gelu(torch.addmm(bias, weight, hidden))
-            return single[2](single[1](signal=single[0](raised.T).T[None]))[0]
+            found: Tensor = single[2](single[1](signal=single[0](raised.T).T[None]))[0]
+            return found
 
         return attended
     n_times = network.config["n_times"]

@@ -1,4 +1,4 @@
-"""A decoder for live use as one folder: the decoder, its causal chain and its windows, so that none is used without the others."""
+"""A decoder for live use as one folder: decoder, causal chain and windows, so that none is used without the others."""
 
 from __future__ import annotations
 

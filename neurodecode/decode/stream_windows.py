@@ -112,21 +112,47 @@ class WindowPlan:
         return 0.0 if self.hop is not None or isinstance(self.window, (int, float)) else float(self.window[1])
 
     def wants(self, marker: Marker) -> bool:
-        """Whether a window is locked to this marker."""
+        """Say whether a window is locked to a marker.
+
+        Parameters
+        ----------
+        marker : Marker
+            What happened.
+
+        Returns
+        -------
+        bool
+            Never for windows at a fixed hop.
+        """
         return self.hop is None and (self.events is None or marker.label in self.events)
 
     def parameters(self) -> dict[str, Any]:
         """Arguments as JSON values."""
         window = self.window if isinstance(self.window, (int, float)) else list(self.window)
-        pairs = {name: None if value is None else list(value) for name, value in (("events", self.events), ("baseline", self.baseline))}
+        pairs = {
+            name: None if value is None else list(value) for name, value in (("events", self.events), ("baseline", self.baseline))
+        }
         scale = None if self.scale is None else {name: np.asarray(value).tolist() for name, value in vars(self.scale).items()}
         return {"window": window, "hop": self.hop, **pairs, "scale": scale, "clamp": self.clamp}
 
     @classmethod
     def from_parameters(cls, values: dict[str, Any]) -> WindowPlan:
-        """The plan that `parameters` came from."""
+        """Make a plan of what `parameters` gave.
+
+        Parameters
+        ----------
+        values : dict
+            JSON values.
+
+        Returns
+        -------
+        WindowPlan
+            Equal to the one it came from.
+        """
         scale = values["scale"]
-        found = None if scale is None else RobustScale(scale["names"], *(np.asarray(scale[n], float) for n in ("center", "spread")))
+        found = (
+            None if scale is None else RobustScale(scale["names"], *(np.asarray(scale[n], float) for n in ("center", "spread")))
+        )
         pair = {n: tuple(values[n]) if isinstance(values[n], list) else values[n] for n in ("window", "baseline")}
         return cls(**pair, hop=values["hop"], events=values["events"], scale=found, clamp=values["clamp"])
 

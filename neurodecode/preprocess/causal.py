@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,11 @@ from neurodecode.data import Recording
 from neurodecode.data.atomic import write_text
 from neurodecode.data.hashing import sha256_json
 from neurodecode.data.validate import check_finite, check_positive, check_unique
-from neurodecode.errors import CorruptFileError, DataError, FormatError, NeurodecodeError
+from neurodecode.errors import CorruptFileError, DataError, NeurodecodeError
 from neurodecode.preprocess._channels import REMEDY, names_of, pick_rows
-from neurodecode.preprocess.causal_steps import BandPass, Clamp, Notch, Reference, Resample, Runner, Scale, Step, step_from
+from neurodecode.preprocess.causal_audit import noncausal_steps, read_parameters
+from neurodecode.preprocess.causal_filters import Runner
+from neurodecode.preprocess.causal_steps import BandPass, Clamp, Notch, Reference, Resample, Scale, Step, step_from, usual_steps
 from neurodecode.preprocess.meeg_noise import RobustScale, fit_robust_scale
 
 __all__ = ["BandPass", "CausalChain", "Clamp", "Notch", "Reference", "Resample", "Scale", "noncausal_steps"]
@@ -28,13 +30,6 @@ _KIND, _VERSION = "neurodecode causal chain", 1
 _BLOCK = 2**14  # samples of a recording that are worked on at once
 _N_FREQS = 64  # at which the delay of a pass band is looked at
 _AGAIN = "Save the chain again"
-
-# Steps of `meta["steps"]` that use no sample later than the one they give; a window counts as a whole, it is decoded at its end.
-_CAUSAL = {
-    *("causal.run", "meeg.reference", "meeg.interpolate_bads", "meeg.drop_bads", "meeg.find_bad_channels", "meeg.apply_ica"),
-    *("meeg.apply_ssp", "meeg.regress_out", "meeg.whiten", "meeg.robust_scale", "meeg.clamp", "meeg.epochs", "meeg.baseline"),
-    *("causal.windows", "ieeg.common_average", "ieeg.bipolar", "ieeg.laplacian", "ieeg.mark_flat", "read"),
-}
 
 
 @dataclass(eq=False, repr=False)
@@ -64,8 +59,7 @@ class CausalChain:
     Examples
     --------
     >>> chain = CausalChain.design(recording, l_freq=1.0, h_freq=30.0, sfreq=128.0).fit_scale(recording)  # doctest: +SKIP
-    >>> offline = chain.run(recording)  # doctest: +SKIP
-    >>> online = [chain.process(chunk) for chunk in chunks]  # doctest: +SKIP
+    >>> offline, online = chain.run(recording), [chain.process(chunk) for chunk in chunks]  # doctest: +SKIP
     """
 
     channels: Sequence[str]
@@ -127,15 +121,8 @@ class CausalChain:
         DataError
             As the constructor, and if there is no such channel.
         """
-        steps: list[Step] = []
-        if reference is not None:
-            steps.append(Reference(reference if isinstance(reference, str) else tuple(reference)))
-        if notch is not None:
-            steps.append(Notch(tuple(np.atleast_1d(np.asarray(notch, float)).tolist())))
-        if l_freq is not None or h_freq is not None:
-            steps.append(BandPass(l_freq, h_freq, order))
-        if sfreq is not None and sfreq != recording.sfreq:
-            steps.append(Resample(sfreq))
+        new_rate = None if sfreq == recording.sfreq else sfreq
+        steps = usual_steps(reference, notch, (l_freq, h_freq), order, new_rate)
         return cls(names_of(recording, pick_rows(recording, picks, "a causal chain")), recording.sfreq, steps)
 
     def fit_scale(self, train: Recording | Sequence[Recording], clamp: float | None = 20.0) -> CausalChain:
@@ -192,10 +179,8 @@ class CausalChain:
     @property
     def output_sfreq(self) -> float:
         """Rate in Hz of what comes out."""
-        rate = self.sfreq
-        for step in self.steps:
-            rate = step.output_rate(rate)
-        return rate
+        rates = [self.sfreq, *(rate * up / down for step, rate in self._paced() for up, down in [step.factors(rate)])]
+        return rates[-1]
 
     def process(self, chunk: ArrayLike) -> NDArray[np.float32]:
         """Take the next samples and give what follows from them.
@@ -272,13 +257,34 @@ class CausalChain:
         channels = picked.channels.assign(unit="n/a") if scaled else picked.channels
         return picked.with_step("causal.run", self.summary(), data=data, sfreq=self.output_sfreq, channels=channels)
 
+    def check_rate(self, sfreq: float) -> None:
+        """Raise `DataError` if a signal at this rate (Hz) is not for the chain.
+
+        Parameters
+        ----------
+        sfreq : float
+            Of the signal, in Hz.
+        """
+        if abs(sfreq / self.sfreq - 1) > 1e-4:
+            raise DataError(f"the chain is for {self.sfreq:g} Hz, the signal comes at {sfreq:g} Hz")
+
     def n_outputs(self, n_inputs: int) -> int:
-        """How many samples come out of the first `n_inputs` samples of a pass."""
+        """Say how many samples come out.
+
+        Parameters
+        ----------
+        n_inputs : int
+            Samples since the beginning of a pass.
+
+        Returns
+        -------
+        int
+            Samples at `output_sfreq`.
+        """
         n = n_inputs
         for step, rate in self._paced():
-            if isinstance(step, Resample):
-                up, down = step.factors(rate)
-                n = -(-n * up // down)
+            up, down = step.factors(rate)
+            n = -(-n * up // down)
         return n
 
     # --- what it costs in time -------------------------------------------------------------------------------------
@@ -297,7 +303,10 @@ class CausalChain:
             Group delay in s; NaN where nothing comes through.
         """
         at = np.atleast_1d(np.asarray(freqs, float))
-        return np.sum([np.zeros(len(at)), *(step.delay(at, rate) for step, rate in self._paced())], axis=0)
+        total = np.zeros(len(at))
+        for step, rate in self._paced():
+            total = total + step.delay(at, rate)
+        return total
 
     @property
     def band(self) -> tuple[float, float]:
@@ -350,9 +359,7 @@ class CausalChain:
         if values.get("kind") != _KIND or values.get("version") != _VERSION:
             raise DataError(f"expected {_KIND!r} of version {_VERSION}, got {values.get('kind')!r} of {values.get('version')!r}")
         if not isinstance(values.get("channels"), list) or not isinstance(values.get("steps"), list):
-            raise DataError(f"channels and steps must be lists, got {values.get('channels')!r:.60} and {values.get('steps')!r:.60}")
-        if not all(isinstance(step, dict) for step in values["steps"]):
-            raise DataError(f"every step must be a mapping, got {values['steps']!r:.120}")
+            raise DataError(f"channels and steps must be lists, got {values.get('channels')!r:.60}, {values.get('steps')!r:.60}")
         return cls(values["channels"], values.get("sfreq", float("nan")), [step_from(step) for step in values["steps"]])
 
     def save(self, path: str | Path) -> Path:
@@ -392,14 +399,7 @@ class CausalChain:
         CorruptFileError
             If the parameters do not fit each other.
         """
-        try:
-            values = json.loads(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise FormatError(path, f"it cannot be read ({error})", "Give the file that CausalChain.save wrote") from error
-        except (ValueError, RecursionError) as error:
-            raise CorruptFileError(path, f"not readable as JSON ({error})", _AGAIN) from error
-        if not isinstance(values, dict) or values.get("kind") != _KIND:
-            raise FormatError(path, f"expected a {_KIND}", "Give the file that CausalChain.save wrote")
+        values = read_parameters(Path(path), _KIND)
         try:
             return cls.from_dict(values)
         except (NeurodecodeError, OverflowError) as error:
@@ -416,27 +416,5 @@ class CausalChain:
         rate = self.sfreq
         for step in self.steps:
             yield step, rate
-            rate = step.output_rate(rate)
-
-    def check_rate(self, sfreq: float) -> None:
-        if abs(sfreq / self.sfreq - 1) > 1e-4:
-            raise DataError(f"the chain is for {self.sfreq:g} Hz, the signal comes at {sfreq:g} Hz")
-
-
-def noncausal_steps(steps: Iterable[dict[str, Any]]) -> list[str]:
-    """Name the steps of an object that look ahead, or that are not known not to.
-
-    Zero-phase filters, resampling in the frequency domain and the Hilbert transform use samples that a stream does not have yet.
-    A decoder fitted on such data sees other signals online, and the latency of what it finds is smeared.
-
-    Parameters
-    ----------
-    steps : iterable of dict
-        ``meta["steps"]`` of a `Recording` or `Responses`.
-
-    Returns
-    -------
-    list of str
-        Names in their order; empty where all is causal.
-    """
-    return [str(step.get("step")) for step in steps if step.get("step") not in _CAUSAL]
+            up, down = step.factors(rate)
+            rate = rate * up / down

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any, ClassVar
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from neurodecode.data.validate import check_option, check_positive, suggest
 from neurodecode.errors import DataError
+from neurodecode.preprocess.causal_filters import Decimator, Runner, Sections, group_delay
 
 _Floats = NDArray[np.float64]
-Runner = Callable[[_Floats], _Floats]  # takes (n_channels, n), keeps its state, gives (n_channels, m)
 
 _MOST_UP = 16  # the anti-alias filter runs at `up` times the rate, so its cost grows with it
 _STOP_DB, _STOP_EDGE = 60.0, 0.6  # attenuation in dB from this fraction of the new rate on
@@ -29,28 +29,118 @@ class Step:
     kind: ClassVar[str] = ""
 
     def check(self, channels: Sequence[str], sfreq: float) -> None:
-        """Raise `DataError` if the step does not fit these channels at this rate (Hz)."""
+        """Raise `DataError` if the step does not fit.
 
-    def output_rate(self, sfreq: float) -> float:
-        """Rate in Hz after the step, for a signal that comes at `sfreq`."""
-        return sfreq
+        Parameters
+        ----------
+        channels : sequence of str
+            Channels of the chain.
+        sfreq : float
+            Rate in Hz at which the signal reaches the step.
+        """
+        self._check(channels, sfreq)
 
     def start(self, channels: Sequence[str], sfreq: float) -> Runner:
-        """Begin a pass: a function from a chunk (n_channels, n) to what comes out of it, shape (n_channels, m)."""
-        raise NotImplementedError
+        """Begin a pass.
+
+        Parameters
+        ----------
+        channels : sequence of str
+            Channels of the chain.
+        sfreq : float
+            Rate in Hz at which the signal reaches the step.
+
+        Returns
+        -------
+        callable
+            From a chunk (n_channels, n) in float64 to what comes out of it, (n_channels, m). It keeps the state of the pass.
+        """
+        return self._start(channels, sfreq)
+
+    def sections(self, sfreq: float) -> _Floats:
+        """Give the filter of the step.
+
+        Parameters
+        ----------
+        sfreq : float
+            Rate in Hz at which the signal reaches the step.
+
+        Returns
+        -------
+        array of shape (n_sections, 6)
+            Second-order sections; none where it does not filter.
+        """
+        return self._sections(sfreq)
+
+    def factors(self, sfreq: float) -> tuple[int, int]:
+        """Give the change of rate.
+
+        Parameters
+        ----------
+        sfreq : float
+            Rate in Hz at which the signal reaches the step.
+
+        Returns
+        -------
+        up, down : int
+            The rate after the step is ``sfreq * up / down``.
+        """
+        return self._factors(sfreq)
 
     def delay(self, freqs: _Floats, sfreq: float) -> _Floats:
-        """Group delay in s at frequencies in Hz, shape (n_freqs,)."""
-        return np.zeros(len(freqs))
+        """Give the group delay.
+
+        Parameters
+        ----------
+        freqs : array of shape (n_freqs,)
+            Frequencies in Hz.
+        sfreq : float
+            Rate in Hz at which the signal reaches the step.
+
+        Returns
+        -------
+        array of shape (n_freqs,)
+            In s; NaN where nothing comes through.
+        """
+        up, _ = self.factors(sfreq)
+        held = (up - 1) / (2 * up * sfreq)  # a value that is held for the length of a sample is late by half of it
+        return group_delay(self.sections(sfreq), freqs, sfreq * up) + held
 
     def band(self, sfreq: float) -> tuple[float, float]:
-        """Edges in Hz of what the step lets through unchanged."""
-        return 0.0, sfreq / 2
+        """Give the band that is let through unchanged.
+
+        Parameters
+        ----------
+        sfreq : float
+            Rate in Hz at which the signal reaches the step.
+
+        Returns
+        -------
+        low, high : float
+            Edges in Hz.
+        """
+        return self._band(sfreq)
 
     def parameters(self) -> dict[str, Any]:
         """JSON values by name, with the kind as ``step``."""
         values = {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}  # type: ignore[call-overload]
         return {"step": self.kind, **values}
+
+    # What kinds of steps fill in where the default does not hold.
+
+    def _check(self, channels: Sequence[str], sfreq: float) -> None: ...
+
+    def _start(self, channels: Sequence[str], sfreq: float) -> Runner:
+        return Sections(self.sections(sfreq))
+
+    def _sections(self, sfreq: float) -> _Floats:
+        return np.zeros((0, 6))
+
+    def _factors(self, sfreq: float) -> tuple[int, int]:
+        return 1, 1
+
+    def _band(self, sfreq: float) -> tuple[float, float]:
+        return 0.0, sfreq / 2
 
 
 @dataclass(frozen=True)
@@ -72,14 +162,12 @@ class Reference(Step):
         if not self.to:
             raise DataError(f"to must be 'average' or names of channels, got {self.to!r}")
 
-    def check(self, channels: Sequence[str], sfreq: float) -> None:
-        """Every reference channel must be a channel of the chain."""
+    def _check(self, channels: Sequence[str], sfreq: float) -> None:
         for name in self._names(channels):
             if name not in channels:
                 raise DataError(f"the reference {name!r} is no channel of the chain: {suggest(name, channels)}")
 
-    def start(self, channels: Sequence[str], sfreq: float) -> Runner:
-        """Begin a pass; there is no state."""
+    def _start(self, channels: Sequence[str], sfreq: float) -> Runner:
         rows = [list(channels).index(name) for name in self._names(channels)]
         everything = rows == list(range(len(channels)))
         return lambda x: x - (x if everything else x[rows]).mean(axis=0)
@@ -112,37 +200,24 @@ class BandPass(Step):
         if not isinstance(self.order, int) or not 1 <= self.order <= 12:
             raise DataError(f"order must be a whole number from 1 to 12, got {self.order!r}")
 
-    def check(self, channels: Sequence[str], sfreq: float) -> None:
-        """Edges must be in order and below half of the rate."""
+    def _check(self, channels: Sequence[str], sfreq: float) -> None:
         if self.l_freq is None and self.h_freq is None:
             raise DataError(f"band_pass needs l_freq or h_freq, got {self.l_freq} and {self.h_freq}")
-        low, high = self.l_freq or 0.0, np.inf if self.h_freq is None else self.h_freq
-        if not low < high or max(low, 0.0 if self.h_freq is None else high) >= sfreq / 2:
+        low, high = self._band(sfreq)
+        if not low < high or high > sfreq / 2 or (self.h_freq is not None and high == sfreq / 2):
             raise DataError(
-                f"the pass band must satisfy l_freq < h_freq < {sfreq / 2:g} Hz (half of sfreq), got {self.l_freq} to {self.h_freq}"
+                f"a pass band has l_freq < h_freq < {sfreq / 2:g} Hz (half of sfreq), got {self.l_freq} to {self.h_freq}"
             )
 
-    def sections(self, sfreq: float) -> _Floats:
-        """Second-order sections at a rate in Hz, shape (n_sections, 6)."""
+    def _sections(self, sfreq: float) -> _Floats:
         from scipy.signal import butter
 
         low, high = self.l_freq, self.h_freq
-        if low is None or high is None:
-            edge, kind = (high, "lowpass") if low is None else (low, "highpass")
-        else:
-            edge, kind = (low, high), "bandpass"  # type: ignore[assignment]
-        return np.asarray(butter(self.order, edge, kind, fs=sfreq, output="sos"))
+        kind = "lowpass" if low is None else "highpass" if high is None else "bandpass"
+        edges: Any = [edge for edge in (low, high) if edge is not None]
+        return np.asarray(butter(self.order, edges if len(edges) == 2 else edges[0], kind, fs=sfreq, output="sos"))
 
-    def start(self, channels: Sequence[str], sfreq: float) -> Runner:
-        """Begin a pass, as if the first sample had been there for ever."""
-        return _Sections(self.sections(sfreq))
-
-    def delay(self, freqs: _Floats, sfreq: float) -> _Floats:
-        """Group delay of the filter in s, shape (n_freqs,)."""
-        return group_delay(self.sections(sfreq), freqs, sfreq)
-
-    def band(self, sfreq: float) -> tuple[float, float]:
-        """The pass band in Hz."""
+    def _band(self, sfreq: float) -> tuple[float, float]:
         return self.l_freq or 0.0, self.h_freq or sfreq / 2
 
 
@@ -167,25 +242,15 @@ class Notch(Step):
         object.__setattr__(self, "freqs", tuple(check_positive("freqs", f) for f in values))
         object.__setattr__(self, "quality", check_positive("quality", self.quality))
 
-    def check(self, channels: Sequence[str], sfreq: float) -> None:
-        """Frequencies must lie below half of the rate."""
+    def _check(self, channels: Sequence[str], sfreq: float) -> None:
         wrong = [f for f in self.freqs if f >= sfreq / 2]
         if wrong or not self.freqs:
             raise DataError(f"notch needs frequencies between 0 and {sfreq / 2:g} Hz (half of sfreq), got {wrong or self.freqs}")
 
-    def sections(self, sfreq: float) -> _Floats:
-        """Second-order sections at a rate in Hz, shape (n_freqs, 6)."""
+    def _sections(self, sfreq: float) -> _Floats:
         from scipy.signal import iirnotch
 
         return np.array([np.concatenate(iirnotch(f, self.quality, fs=sfreq)) for f in self.freqs])
-
-    def start(self, channels: Sequence[str], sfreq: float) -> Runner:
-        """Begin a pass, as if the first sample had been there for ever."""
-        return _Sections(self.sections(sfreq))
-
-    def delay(self, freqs: _Floats, sfreq: float) -> _Floats:
-        """Group delay of the notches in s, shape (n_freqs,)."""
-        return group_delay(self.sections(sfreq), freqs, sfreq)
 
 
 @dataclass(frozen=True)
@@ -208,8 +273,7 @@ class Resample(Step):
     def __post_init__(self) -> None:
         object.__setattr__(self, "sfreq", check_positive("sfreq of resample", self.sfreq))
 
-    def check(self, channels: Sequence[str], sfreq: float) -> None:
-        """The new rate must be a simple fraction of the old one, and low enough for the anti-alias filter."""
+    def _check(self, channels: Sequence[str], sfreq: float) -> None:
         up, down = self.factors(sfreq)
         if abs(up / down * sfreq / self.sfreq - 1) > 1e-6 or up > _MOST_UP:
             near = [Fraction(round(self.sfreq / sfreq * down), down) for down in range(1, 100)]
@@ -223,34 +287,21 @@ class Resample(Step):
                 f"resample lowers a rate to at most {sfreq / (2 * _STOP_EDGE):.6g} Hz from {sfreq:g} Hz, asked for {self.sfreq:g}"
             )
 
-    def factors(self, sfreq: float) -> tuple[int, int]:
-        """Whole numbers `up` and `down` with new rate = old rate (Hz) * up / down."""
+    def _factors(self, sfreq: float) -> tuple[int, int]:
         ratio = Fraction(self.sfreq / sfreq).limit_denominator(1000)
         return ratio.numerator, ratio.denominator
 
-    def output_rate(self, sfreq: float) -> float:
-        """The new rate in Hz."""
-        return self.sfreq
-
-    def sections(self, sfreq: float) -> _Floats:
-        """Second-order sections of the low-pass, which runs at `up` times the old rate (Hz), shape (4, 6)."""
+    def _sections(self, sfreq: float) -> _Floats:
         from scipy.signal import cheby2
 
         up, _ = self.factors(sfreq)
         return np.asarray(cheby2(8, _STOP_DB, _STOP_EDGE * self.sfreq, fs=sfreq * up, output="sos"))
 
-    def start(self, channels: Sequence[str], sfreq: float) -> Runner:
-        """Begin a pass; the phase of the samples that are kept is counted on over the chunks."""
-        return _Decimator(self.sections(sfreq), *self.factors(sfreq))
+    def _start(self, channels: Sequence[str], sfreq: float) -> Runner:
+        return Decimator(self.sections(sfreq), *self.factors(sfreq))
 
-    def delay(self, freqs: _Floats, sfreq: float) -> _Floats:
-        """Group delay of low-pass and holding in s, shape (n_freqs,)."""
-        up, _ = self.factors(sfreq)
-        return group_delay(self.sections(sfreq), freqs, sfreq * up) + (up - 1) / (2 * up * sfreq)
-
-    def band(self, sfreq: float) -> tuple[float, float]:
-        """What neither the low-pass nor folding touches: up to 0.4 of the new rate, in Hz."""
-        return 0.0, (1 - _STOP_EDGE) * self.sfreq
+    def _band(self, sfreq: float) -> tuple[float, float]:
+        return 0.0, (1 - _STOP_EDGE) * self.sfreq  # neither the low-pass nor folding touches more
 
 
 @dataclass(frozen=True)
@@ -273,13 +324,11 @@ class Scale(Step):
         if not np.isfinite(self.center).all() or not np.all(np.asarray(self.spread) > 0) or not np.isfinite(self.spread).all():
             raise DataError(f"center must be finite and spread above 0, got {self.center!s:.80} and {self.spread!s:.80}")
 
-    def check(self, channels: Sequence[str], sfreq: float) -> None:
-        """One value per channel."""
+    def _check(self, channels: Sequence[str], sfreq: float) -> None:
         if not len(self.center) == len(self.spread) == len(channels):
             raise DataError(f"scale has {len(self.center)} centres and {len(self.spread)} spreads for {len(channels)} channels")
 
-    def start(self, channels: Sequence[str], sfreq: float) -> Runner:
-        """Begin a pass; there is no state."""
+    def _start(self, channels: Sequence[str], sfreq: float) -> Runner:
         center, spread = (np.asarray(v)[:, None] for v in (self.center, self.spread))
         return lambda x: (x - center) / spread
 
@@ -300,8 +349,7 @@ class Clamp(Step):
     def __post_init__(self) -> None:
         object.__setattr__(self, "limit", check_positive("limit of clamp", self.limit))
 
-    def start(self, channels: Sequence[str], sfreq: float) -> Runner:
-        """Begin a pass; there is no state."""
+    def _start(self, channels: Sequence[str], sfreq: float) -> Runner:
         return lambda x: np.clip(x, -self.limit, self.limit)
 
 
@@ -326,6 +374,8 @@ def step_from(parameters: dict[str, Any]) -> Step:
     DataError
         If the kind or an argument is unknown or out of range.
     """
+    if not isinstance(parameters, dict):
+        raise DataError(f"a step of a causal chain must be a mapping, got {parameters!r:.80}")
     values = dict(parameters)
     kind = STEPS[check_option("step of a causal chain", values.pop("step", None), list(STEPS))]
     for name in values:
@@ -336,54 +386,21 @@ def step_from(parameters: dict[str, Any]) -> Step:
         raise DataError(f"step {kind.kind!r} of a causal chain cannot be made of {values!s:.120}: {error}") from error
 
 
-def group_delay(sections: _Floats, freqs: _Floats, sfreq: float) -> _Floats:
-    r"""Group delay of second-order sections, :math:`-d\phi / d\omega`.
-
-    Parameters
-    ----------
-    sections : array of shape (n_sections, 6)
-        Filter.
-    freqs : array of shape (n_freqs,)
-        Frequencies in Hz.
-    sfreq : float
-        Rate in Hz at which the filter runs.
-
-    Returns
-    -------
-    array of shape (n_freqs,)
-        Delay in s; NaN at a zero of the filter, where nothing comes through.
-    """
-    z = np.exp(-2j * np.pi * np.asarray(freqs)[:, None] * np.arange(3) / sfreq)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        slopes = [(z @ (part * np.arange(3)).T) / (z @ part.T) for part in (sections[:, :3], sections[:, 3:])]
-        delay = (slopes[0] - slopes[1]).real.sum(axis=1) / sfreq
-    return np.where(np.isfinite(delay), delay, np.nan)
-
-
-class _Sections:
-    """A recursive filter in the middle of a signal."""
-
-    def __init__(self, sections: _Floats) -> None:
-        self._sections, self._state = sections, np.zeros(0)
-
-    def __call__(self, x: _Floats) -> _Floats:
-        from scipy.signal import sosfilt, sosfilt_zi
-
-        if not self._state.size:
-            self._state = sosfilt_zi(self._sections)[:, None, :] * x[None, :, :1]
-        y, self._state = sosfilt(self._sections, x, zi=self._state)
-        return np.asarray(y)
-
-
-class _Decimator:
-    """A low-pass of which every `down`-th value is kept, counted from the first sample of the pass."""
-
-    def __init__(self, sections: _Floats, up: int, down: int) -> None:
-        self._filter, self._up, self._down = _Sections(sections), up, down
-        self._skip = 0  # values to pass over before the next one that is kept
-
-    def __call__(self, x: _Floats) -> _Floats:
-        y = self._filter(np.repeat(x, self._up, axis=1) if self._up > 1 else x)
-        kept = y[:, self._skip :: self._down]
-        self._skip += kept.shape[1] * self._down - y.shape[1]
-        return kept
+def usual_steps(
+    reference: str | Sequence[str] | None,
+    notch: float | Sequence[float] | None,
+    band: tuple[float | None, float | None],
+    order: int,
+    sfreq: float | None,
+) -> list[Step]:
+    """Reference, notch, band-pass of an order, and lower rate (Hz), each where asked for."""
+    steps: list[Step] = []
+    if reference is not None:
+        steps.append(Reference(reference if isinstance(reference, str) else tuple(reference)))
+    if notch is not None:
+        steps.append(Notch(tuple(np.atleast_1d(np.asarray(notch, float)).tolist())))
+    if any(edge is not None for edge in band):
+        steps.append(BandPass(*band, order))
+    if sfreq is not None:
+        steps.append(Resample(sfreq))
+    return steps

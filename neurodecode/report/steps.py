@@ -171,7 +171,10 @@ def _causal_windows(step: Step) -> str:
     window, hop = step["window"], step["hop"]
     length = f"of {window:g} s" if isinstance(window, (int, float)) else f"from {window[0]:g} to {window[1]:g} s"
     where = "around each event" if hop is None else f"every {hop:g} s"
-    done = [f"baseline {step['baseline']} s" if step["baseline"] else "", f"clamped at ±{step['clamp']:g}" if step["clamp"] else ""]
+    done = [
+        f"baseline {step['baseline']} s" if step["baseline"] else "",
+        f"clamped at ±{step['clamp']:g}" if step["clamp"] else "",
+    ]
     rest = ", ".join(text for text in done if text)
     return f"Windows {length} were cut {where}{f' ({rest})' if rest else ''}."
 

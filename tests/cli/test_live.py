@@ -142,7 +142,9 @@ def test_ctrl_c_ends_a_session_and_everything_is_written(folders: Path, tmp_path
     out = tmp_path / "out"
     code = "from neurodecode.cli import main; main()"
     arguments = ["live", "--source", f"replay:{folders / 'recording'}", "--decoder", str(folders / "hopping"), "--out", str(out)]
-    process = subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     until = time.monotonic() + 60
     while time.monotonic() < until and not ((out / "predictions.jsonl").is_file() and (out / "predictions.jsonl").stat().st_size):
         time.sleep(0.05)

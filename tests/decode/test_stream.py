@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from stream_data import HOPPING, LOCKED, NAMES, chain_of, fitted, planted
 
 from neurodecode.data import Recording, Responses
-from neurodecode.decode import LatencyReport, LinearDecoder, StreamDecoder, StreamResult, WindowPlan, cut_windows
+from neurodecode.decode import FoldedNetwork, LatencyReport, LinearDecoder, StreamDecoder, StreamResult, WindowPlan, cut_windows
 from neurodecode.decode.stream import CUT, GAP, TOO_EARLY, TOO_LATE
-from neurodecode.decode.stream_network import FoldedNetwork
 from neurodecode.errors import CorruptFileError, DataError, FormatError
 from neurodecode.io import Marker, ReplaySource
 from neurodecode.models import meeg_conv
@@ -125,8 +124,14 @@ class TestGaps:
         result = stream.run(ReplaySource(recording, chunk=0.05, lost=lost))
         table, whole = result.predictions, stream.offline(recording)
         gaps = [(2.0, 2.1 + stream.settle), (4.0, 4.05 + stream.settle)]
-        touched = [any(stop > a - 0.02 and start < b + 0.02 for a, b in gaps) for start, stop in zip(table["start"], table["stop"], strict=True)]
-        sure = [any(stop >= a and start < b - 0.02 for a, b in gaps) for start, stop in zip(table["start"], table["stop"], strict=True)]
+        touched = [
+            any(stop > a - 0.02 and start < b + 0.02 for a, b in gaps)
+            for start, stop in zip(table["start"], table["stop"], strict=True)
+        ]
+        sure = [
+            any(stop >= a and start < b - 0.02 for a, b in gaps)
+            for start, stop in zip(table["start"], table["stop"], strict=True)
+        ]
         assert not table["valid"][sure].any()
         assert table["valid"][~np.array(touched)].all()
         assert set(table["reason"]) == {"", GAP}
@@ -271,7 +276,9 @@ class TestLatency:
         sums = [self.report(chunk).parts() for chunk in (0.01, 0.1, 0.5)]
         for column in ("typical", "worst"):
             chunks = [float(table[column].iloc[0]) for table in sums]
-            assert chunks == pytest.approx([share * chunk for share, chunk in zip([0.5 if column == "typical" else 1.0] * 3, (0.01, 0.1, 0.5), strict=True)])
+            assert chunks == pytest.approx(
+                [share * chunk for share, chunk in zip([0.5 if column == "typical" else 1.0] * 3, (0.01, 0.1, 0.5), strict=True)]
+            )
             totals = [float(table[column].iloc[-1]) for table in sums]
             assert totals == sorted(totals)
 
@@ -322,7 +329,9 @@ class TestCandidates:
         values = stream.offline(recording).values
         rng = np.random.default_rng(0)
         features = np.vstack([3 * values[2], rng.standard_normal((5, 6))])
-        candidates = Responses(features, pd.DataFrame({"stimulus": [f"image{i}" for i in range(6)]}), pd.DataFrame(index=range(6)))
+        candidates = Responses(
+            features, pd.DataFrame({"stimulus": [f"image{i}" for i in range(6)]}), pd.DataFrame(index=range(6))
+        )
         options = {name: value for name, value in vars(stream.plan).items() if name != "window"}
         named = StreamDecoder(stream.decoder, stream.chain, stream.plan.window, **options, candidates=candidates)
         table = named.run(ReplaySource(recording)).predictions

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from neurodecode.decode.stream_network import FoldedNetwork
+from neurodecode.decode import FoldedNetwork
 from neurodecode.errors import CorruptFileError, DataError, FormatError
 from neurodecode.models import meeg_conv
 
@@ -72,7 +72,11 @@ def test_windows_of_another_length_where_the_network_takes_them() -> None:
 def test_each_head_by_itself() -> None:
     network = image(n_heads=2)
     window = np.random.default_rng(2).standard_normal((1, 9, 25)).astype(np.float32)
-    given = {"signal": torch.from_numpy(window), "positions": torch.from_numpy(POSITIONS)[None].float(), "subject": torch.tensor([1])}
+    given = {
+        "signal": torch.from_numpy(window),
+        "positions": torch.from_numpy(POSITIONS)[None].float(),
+        "subject": torch.tensor([1]),
+    }
     with torch.no_grad():
         expected = network(**given)
     for head in (0, 1):
@@ -95,9 +99,15 @@ def test_the_network_itself_is_not_touched() -> None:
         (lambda: FoldedNetwork(image(), POSITIONS[:, :1]), r"positions must be \(n_channels, 2\), got \(9, 1\)"),
         (lambda: FoldedNetwork(image(), POSITIONS, 3), "subject 3 is not among the 3"),
         (lambda: FoldedNetwork(image(), POSITIONS, head=1), "head 1 is not among the 1"),
-        (lambda: FoldedNetwork(torch.nn.Linear(2, 2), POSITIONS), "only SpeechNetwork or an ImageNetwork can be folded, got Linear"),
+        (
+            lambda: FoldedNetwork(torch.nn.Linear(2, 2), POSITIONS),
+            "only SpeechNetwork or an ImageNetwork can be folded, got Linear",
+        ),
         (lambda: FoldedNetwork(image(), POSITIONS).predict(np.zeros((1, 8, 25))), r"windows must be \(n_windows, 9, n_times\)"),
-        (lambda: FoldedNetwork(image(), POSITIONS).predict(np.zeros((1, 9, 24))), "windows have 24 samples, the network was made for 25"),
+        (
+            lambda: FoldedNetwork(image(), POSITIONS).predict(np.zeros((1, 9, 24))),
+            "windows have 24 samples, the network was made for 25",
+        ),
     ],
 )
 def test_what_does_not_fit(use: Any, message: str) -> None:

@@ -312,7 +312,11 @@ class TestPredictions:
 
 class TestRetrieval:
     def test_the_nearest_by_angle(self) -> None:
-        candidates = Responses(np.array([[1.0, 0], [0, 5.0], [-3.0, -3.0]]), pd.DataFrame({"stimulus": ["cat", "dog", "car"]}), pd.DataFrame(index=range(2)))
+        candidates = Responses(
+            np.array([[1.0, 0], [0, 5.0], [-3.0, -3.0]]),
+            pd.DataFrame({"stimulus": ["cat", "dog", "car"]}),
+            pd.DataFrame(index=range(2)),
+        )
         retrieve = Retrieval(candidates)
         found = retrieve(Output(None, float("nan"), np.array([0.3, 0.4])))
         assert (found.label, found.score) == ("dog", pytest.approx(0.8))

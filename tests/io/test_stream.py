@@ -114,12 +114,12 @@ class TestReplay:
 
 class TestRealTime:
     @pytest.fixture
-    def clock(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    def clock(self, monkeypatch: pytest.MonkeyPatch) -> list[float]:
         """A clock that only sleeping moves."""
         now = [100.0]
         monkeypatch.setattr(time, "perf_counter", lambda: now[0])
         monkeypatch.setattr(time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
-        yield now
+        return now
 
     def test_a_packet_comes_when_its_last_sample_was_recorded(self, clock: list[float]) -> None:
         source = ReplaySource(recording(100), chunk=0.2, realtime=True)

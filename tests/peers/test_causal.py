@@ -24,7 +24,14 @@ def signal(offset: float = 0.0) -> np.ndarray:
 @pytest.mark.parametrize(("low", "high", "order"), BANDS)
 def test_sections_are_those_that_mne_designs(low: float | None, high: float | None, order: int) -> None:
     made = mne.filter.create_filter(
-        None, 500.0, low, high, method="iir", phase="forward", iir_params={"order": order, "ftype": "butter", "output": "sos"}, verbose="error"
+        None,
+        500.0,
+        low,
+        high,
+        method="iir",
+        phase="forward",
+        iir_params={"order": order, "ftype": "butter", "output": "sos"},
+        verbose="error",
     )
     ours = BandPass(low, high, order).sections(500.0)
     np.testing.assert_allclose(ours, made["sos"], rtol=1e-10, atol=1e-12)

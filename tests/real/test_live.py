@@ -70,7 +70,9 @@ def test_lost_packets_of_a_real_recording_are_never_decoded(real: Callable[..., 
     assert len(table) == len(whole.predictions)
     size = round(0.1 * 128)
     gaps = [(p * size / 128, (p + 1) * size / 128) for p in lost]
-    touched = np.array([any(stop >= a and start < b for a, b in gaps) for start, stop in zip(table["start"], table["stop"], strict=True)])
+    touched = np.array(
+        [any(stop >= a and start < b for a, b in gaps) for start, stop in zip(table["start"], table["stop"], strict=True)]
+    )
     assert not table["valid"][touched].any()
     assert 0.2 < table["valid"].mean() < 0.9
     before = (table["stop"] < min(a for a, _ in gaps)).to_numpy()

@@ -83,7 +83,7 @@ def test_the_section_says_what_was_lost_and_that_it_is_no_score(tmp_path: Path) 
     assert "not a score" in said
     assert "own pace" not in said
     assert section.notes == ["a note"]
-    assert [tile.label for tile in section.tiles][0] == "Compute, median"
+    assert section.tiles[0].label == "Compute, median"
     assert section.pictures[0].figure is not None
     again = load_contents(save_contents(contents, tmp_path).parent).results["stream"]
     assert again.to_dict() == report(notes=["a note"]).to_dict()
