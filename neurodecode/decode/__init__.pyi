@@ -2,6 +2,10 @@ from .arrays import cross_validate_arrays as cross_validate_arrays
 from .generated import GeneratorReconstructor as GeneratorReconstructor
 from .group import combine_subjects as combine_subjects
 from .linear import LinearDecoder as LinearDecoder
+from .meeg_generation import GenerationTable as GenerationTable
+from .meeg_generation import generator_targets as generator_targets
+from .meeg_images import MEEGImageDecoder as MEEGImageDecoder
+from .meeg_score import StimulusRetrieval as StimulusRetrieval
 from .reconstruct import reconstruct as reconstruct
 from .reconstructors import Reconstructor as Reconstructor
 from .reconstructors import RidgeReconstructor as RidgeReconstructor
@@ -13,6 +17,7 @@ from .result import SearchlightResult as SearchlightResult
 from .result import TimeResolvedResult as TimeResolvedResult
 from .space import roi as roi
 from .space import searchlight as searchlight
+from .speech import SpeechDecoder as SpeechDecoder
 from .stream import StreamDecoder as StreamDecoder
 from .stream_latency import LatencyReport as LatencyReport
 from .stream_network import FoldedNetwork as FoldedNetwork
@@ -22,3 +27,5 @@ from .stream_windows import WindowPlan as WindowPlan
 from .stream_windows import cut_windows as cut_windows
 from .time import generalise_over_time as generalise_over_time
 from .time import time_resolved as time_resolved
+from .time_windows import RetrievalCourse as RetrievalCourse
+from .time_windows import retrieval_over_time as retrieval_over_time

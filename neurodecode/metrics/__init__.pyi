@@ -37,6 +37,7 @@ from .regression import pearson_r as pearson_r
 from .regression import r2_score as r2_score
 from .retrieval import RetrievalReport as RetrievalReport
 from .retrieval import retrieval_report as retrieval_report
+from .retrieval_scores import retrieval_from_scores as retrieval_from_scores
 from .similarity import CanonicalCorrelation as CanonicalCorrelation
 from .similarity import Procrustes as Procrustes
 from .similarity import cca as cca

@@ -133,13 +133,13 @@ def retrieval_report(
     Défossez et al. (2023), Decoding speech perception from non-invasive brain recordings. Scotti et al. (2024), MindEye2.
     """
     _check_options(similarity, ties, aggregation, protocol)
-    _refuse_oracle(selection_split, oracle_selection)
+    refuse_oracle(selection_split, oracle_selection)
     trials = as_trials(predicted, targets, candidate_ids, seed_axis)
     notes = _duplicates(trials)
     subsets = _subsets(len(trials.ids), (n_draws, draw_size) if protocol == "mindeye2" else None, random_state)
     averaged = aggregation or ("instance" if protocol == "mindeye2" else "single")
     how = How(
-        ks=_below(k, len(subsets[0]), notes),
+        ks=below_candidates(k, len(subsets[0]), notes),
         similarity=similarity,
         ties=ties,
         aggregation=averaged,
@@ -221,8 +221,21 @@ def _check_options(similarity: str, ties: str, aggregation: str | None, protocol
     check_option("protocol", protocol, ("all", "mindeye2"))
 
 
-def _refuse_oracle(selection_split: str | None, oracle_selection: bool) -> None:
-    """A model that was chosen by its test score has seen the test."""
+def refuse_oracle(selection_split: str | None, oracle_selection: bool) -> None:
+    """Refuse a model that was chosen by its test score: it has seen the test.
+
+    Parameters
+    ----------
+    selection_split : str or None
+        Split on which it was chosen.
+    oracle_selection : bool
+        Accept that it was the test split.
+
+    Raises
+    ------
+    SplitLeakError
+        If it was and this is not accepted.
+    """
     if selection_split == "test" and not oracle_selection:
         raise SplitLeakError(
             f"selection_split={selection_split!r}: the model was selected on the data scored here. Select on a validation split, "
@@ -250,8 +263,28 @@ def _subsets(n: int, draws: tuple[int, int] | None, random_state: int) -> list[R
     return [np.sort(rng.choice(n, draws[1], replace=False)) for _ in range(draws[0])]
 
 
-def _below(k: int | Sequence[int], n: int, notes: list[str]) -> tuple[int, ...]:
-    """The k that say something about n candidates, ascending."""
+def below_candidates(k: int | Sequence[int], n: int, notes: list[str]) -> tuple[int, ...]:
+    """Keep the k that say something about n candidates, ascending.
+
+    Parameters
+    ----------
+    k : int or sequence of int
+        Places that count.
+    n : int
+        Number of candidates.
+    notes : list of str
+        Told which k are left out.
+
+    Returns
+    -------
+    tuple of int
+        Those below n.
+
+    Raises
+    ------
+    DataError
+        If none is left.
+    """
     wanted = sorted({int(value) for value in np.atleast_1d(k)})
     kept = tuple(value for value in wanted if value < n)
     if not kept or kept[0] < 1:

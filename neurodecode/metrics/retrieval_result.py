@@ -25,8 +25,9 @@ class RetrievalReport:
     Parameters
     ----------
     top_k : dict of str to dict of int to float
-        Accuracy at each k in both directions. ``"brain_to_stimulus"``: the prediction of a trial is given, its stimulus is looked
-        for ("image retrieval"); ``"stimulus_to_brain"``: a stimulus is given, its prediction is looked for ("brain retrieval").
+        Accuracy at each k in both directions. ``"brain_to_stimulus"``: the prediction of a trial is given, its stimulus is
+        looked for ("image retrieval"); ``"stimulus_to_brain"``: a stimulus is given, its prediction is looked for ("brain
+        retrieval"), left out where only scores of candidates are known.
     chance : dict of int to float
         k / n_candidates.
     n_candidates : int
@@ -128,7 +129,7 @@ class RetrievalReport:
             ``direction, k, accuracy, ci_low, ci_high, seed_ci_low, seed_ci_high, chance, best, ceiling, n_candidates,
             relative_median_rank, hub_share, aggregation, ties``. The ceiling is from brain to stimulus.
         """
-        return pd.DataFrame([self._row(direction, k) for direction in DIRECTIONS for k in self.chance])
+        return pd.DataFrame([self._row(direction, k) for direction in self.top_k for k in self.chance])
 
     def _row(self, direction: str, k: int) -> dict[str, Any]:
         ceiling = self.ceiling[k] if self.ceiling is not None and direction == DIRECTIONS[0] else float("nan")
@@ -159,7 +160,7 @@ class RetrievalReport:
             f"RetrievalReport: {self.n_queries} queries ({self.aggregation}, {self.mean_repeats:.3g} trials per stimulus) among "
             f"{self.n_candidates} candidates, {self.similarity}, ties {self.ties}, {self.n_seeds} seed(s)"
         )
-        lines = [head, *map(self._line, DIRECTIONS)]
+        lines = [head, *map(self._line, self.top_k)]
         lines.append(f"  single trials {_percent(self.single_trial)}; repeats averaged {_percent(self.repeat_averaged)}")
         if self.ceiling is not None:
             lines.append(f"  one half of the trials among the other half {_percent(self.ceiling)}")

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from neurodecode.data.validate import check_option, check_positive
 from neurodecode.errors import DataError
-from neurodecode.models.tensors import rows
+from neurodecode.models.tensors import of_subject, rows
 
 Aggregation = Literal["mean", "affine", "attention"]
 _NOWHERE = -1e6  # stands for an unknown position where positions are compared: NaN does not equal itself
@@ -232,17 +232,7 @@ class SubjectLayer(nn.Module):
         DataError
             If the layer does not know a subject.
         """
-        n_subjects, strange = len(self.weight), subject == -1
-        outside = subject[(subject < -1) | (subject >= n_subjects)]
-        if len(outside):
-            raise DataError(
-                f"subject {int(outside[0])} is not among the {n_subjects} that this network was made for, 0 to {n_subjects - 1}: "
-                "give -1 to decode an unseen subject by the mean of all subjects, or fit a matrix for it"
-            )
-        if not strange.any():
-            return rows(self.weight, subject)
-        with_mean = torch.cat([self.weight, self.weight.mean(0, keepdim=True)])
-        return rows(with_mean, torch.where(strange, n_subjects, subject))
+        return of_subject(self.weight, subject)
 
 
 class DilatedGLUStack(nn.Module):

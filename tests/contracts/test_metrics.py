@@ -96,6 +96,12 @@ SCORES: dict[str, Score] = {
     "ssim": Score("ssim", _pictures, lambda rng: (_pictures(rng)[0], _pictures(rng)[0])),
     **{name: Score(name, _features, _other_features) for name in ("two_way_identification", "feature_distance", "n_way_top_k")},
     "retrieval_report": Score("retrieval", _features, _other_features, n_classes=40),
+    "retrieval_from_scores": Score(
+        "retrieval",
+        lambda rng: (np.eye(40)[order := rng.permutation(40)], order),
+        lambda rng: (rng.standard_normal((40, 40)), np.arange(40)),
+        n_classes=40,
+    ),
     "cc_norm": Score("cc_norm", _repeats, lambda rng: (_repeats(rng)[0], rng.standard_normal(N))),
     **{name: Score(name, _units, _other_units) for name in ("cka", "procrustes", "cca", "soft_match")},
     "pearson_r": Score("r", _values, lambda rng: (rng.standard_normal(N), rng.standard_normal(N))),
