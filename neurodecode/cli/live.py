@@ -25,6 +25,7 @@ def live(
     window: Annotated[str | None, typer.Option(help="Length in s, or TMIN,TMAX in s around a marker.")] = None,
     hop: Annotated[float | None, typer.Option(help="Time in s from one window to the next.")] = None,
     events: Annotated[list[str] | None, typer.Option(help="Label of markers to decode; repeatable, by default all.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Whose windows these are, for a decoder of several subjects.")] = None,
     markers: Annotated[str | None, typer.Option(help="With lsl: name of the stream of markers.")] = None,
     trigger: Annotated[str | None, typer.Option(help="Channel whose codes are markers.")] = None,
     chunk: Annotated[float, typer.Option(help="With replay: length of a packet in s.")] = 0.02,
@@ -39,7 +40,7 @@ def live(
     from neurodecode.decode.stream_result import tables
     from neurodecode.io.stream import open_stream
 
-    stream = _stream(decoder, chain, window, hop, events)
+    stream = _stream(decoder, chain, window, hop, events, subject)
     options = _source_options(source, markers, trigger, chunk, fast)
     with open_stream(source, **options) as opened, _Predictions(out) as log, _LiveLine() as line, threadpool_limits(threads):
         try:
@@ -58,27 +59,31 @@ def live(
         typer.echo(f"latency: {out / LATENCY}")
 
 
-def _stream(folder: Path, chain: Path | None, window: str | None, hop: float | None, events: list[str] | None) -> StreamDecoder:
+def _stream(
+    folder: Path, chain: Path | None, window: str | None, hop: float | None, events: list[str] | None, subject: str | None
+) -> StreamDecoder:
     """The decoder with its chain and windows, from one folder or from several options."""
     from neurodecode.decode.stream import StreamDecoder
     from neurodecode.decode.stream_storage import MARKER, load_decoder
     from neurodecode.errors import ConfigError
     from neurodecode.preprocess.causal import CausalChain
 
-    given = {"--chain": chain, "--window": window, "--hop": hop, "--events": events}
     if (folder / MARKER).is_file():
         whole = StreamDecoder.load(folder)
-        if not any(given.values()):
-            return whole
         if chain is not None:
             raise ConfigError(f"{folder} has a chain of its own, which the decoder was fitted behind: leave --chain {chain} out")
+        if not any((window, hop, events, subject)):
+            return whole
         own = vars(whole.plan) | ({"window": _window(window)} if window else {})
         own |= {"hop": hop, "events": None} if hop else {"events": events} if events else {}
         kept: dict[str, Any] = {"candidates": whole.candidates, "settle": whole.settle, "history": whole.history}
-        return StreamDecoder(whole.decoder, whole.chain, **own, **kept)
+        changed = StreamDecoder(whole.decoder, whole.chain, **own, **kept, subject=subject or whole.subject)
+        changed.notes = whole.notes
+        return changed
     if chain is None or window is None:
         raise ConfigError(f"{folder} has no {MARKER}: give --chain and --window, got --chain {chain} and --window {window}")
-    return StreamDecoder(load_decoder(folder), CausalChain.load(chain), _window(window), hop=hop, events=events)
+    given: dict[str, Any] = {"hop": hop, "events": events, "subject": subject}
+    return StreamDecoder(load_decoder(folder), CausalChain.load(chain), _window(window), **given)
 
 
 def _window(text: str) -> float | tuple[float, float]:

@@ -14,7 +14,8 @@ from neurodecode.data import Recording, Responses
 from neurodecode.decode.stream_checks import check_causal, check_units, source_rows
 from neurodecode.decode.stream_intake import Intake
 from neurodecode.decode.stream_latency import LatencyReport, Timings
-from neurodecode.decode.stream_predict import Output, Retrieval, window_function
+from neurodecode.decode.stream_meeg import MEEGWindows, is_meeg_decoder
+from neurodecode.decode.stream_predict import Output, Retrieval, WindowFunction, window_function
 from neurodecode.decode.stream_result import Prediction, StreamResult, tables
 from neurodecode.decode.stream_windows import Preparation, Schedule, Span, WindowPlan, cut_windows, spans_within
 from neurodecode.io.stream import Marker, StreamSource
@@ -31,7 +32,8 @@ class StreamDecoder:
     Parameters
     ----------
     decoder : object
-        Fitted; anything that `neurodecode.decode.stream_predict.window_function` takes.
+        Fitted: a `LinearDecoder`, `MEEGImageDecoder`, `SpeechDecoder`, `FoldedNetwork`, or anything that
+        `neurodecode.decode.stream_predict.window_function` takes.
     chain : CausalChain
         Causal preprocessing, the one that the decoder was fitted behind.
     window : float or tuple of float
@@ -48,6 +50,8 @@ class StreamDecoder:
         Limit of absolute values after that.
     candidates : Responses, optional
         Features of candidates (``stimulus``): the best one becomes the label of each prediction.
+    subject : str, optional
+        Whose windows these are, for a `SpeechDecoder` or `MEEGImageDecoder` of several subjects.
     steps : iterable of dict, optional
         ``meta["steps"]`` of the responses that the decoder was fitted on, to check that they were made causally and by this
         chain.
@@ -89,18 +93,19 @@ class StreamDecoder:
         scale: RobustScale | None = None,
         clamp: float | None = None,
         candidates: Responses | None = None,
+        subject: str | None = None,
         steps: Iterable[dict[str, Any]] | None = None,
         allow_noncausal: bool = False,
         settle: float | None = None,
         history: float = 5.0,
     ) -> None:
-        self.decoder, self.chain, self.candidates = decoder, chain, candidates
+        self.decoder, self.chain, self.candidates, self.subject = decoder, chain, candidates, subject
         self.plan = WindowPlan(window, hop, events, baseline, scale, clamp)
         self.settle, self.history = chain.delay if settle is None else float(settle), float(history)
         self.notes = [] if steps is None else check_causal(list(steps), chain, allowed=allow_noncausal)
         check_units(decoder, chain)
-        self._predict = window_function(decoder)
-        self._retrieve = None if candidates is None else Retrieval(candidates)
+        self._predict, compared = self._functions()
+        self._retrieve = None if compared is None else Retrieval(compared)
         self._prepare = Preparation(self.plan, chain.channels, chain.output_sfreq)
         self._n_window = len(self.plan.offsets(chain.output_sfreq))
         self._decode(np.zeros((len(chain.channels), self._n_window), np.float32))  # what does not fit fails here, and is warm now
@@ -328,6 +333,16 @@ class StreamDecoder:
         return load_stream(Path(folder))
 
     # --- helpers ---------------------------------------------------------------------------------------------------
+
+    def _functions(self) -> tuple[WindowFunction, Responses | None]:
+        """What decodes a window, and the candidates as its predictions are compared with them."""
+        if not is_meeg_decoder(self.decoder):
+            return window_function(self.decoder), self.candidates
+        times = self.plan.offsets(self.chain.output_sfreq) / self.chain.output_sfreq
+        if self.plan.hop is not None and hasattr(self.decoder, "times_"):
+            times = times - times[0] + self.decoder.times_[0]  # at a hop no event says where 0 is
+        windows = MEEGWindows(self.decoder, self.chain.channels, times, self.subject)
+        return windows, None if self.candidates is None else windows.candidates(self.candidates)
 
     def _due(self, spent: tuple[float, float]) -> list[Prediction]:
         """Decode what is complete; `spent` is the time that chain and ring have just taken (wall, processor, in s)."""

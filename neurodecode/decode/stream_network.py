@@ -18,7 +18,7 @@ from neurodecode.errors import CorruptFileError, DataError, FormatError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-_NETWORKS = ("SpeechNetwork", "ImageNetwork")
+NETWORKS = ("SpeechNetwork", "ImageNetwork")
 _KIND, _VERSION, _AGAIN = "neurodecode FoldedNetwork", 1, "Save the folded network again"
 
 
@@ -52,8 +52,8 @@ class FoldedNetwork:
 
         self.network, self.subject, self.head = network, int(subject), int(head)
         self.positions = np.asarray(positions, np.float64)
-        if type(network).__name__ not in _NETWORKS:
-            raise DataError(f"only {' or an '.join(_NETWORKS)} can be folded, got {type(network).__name__}")
+        if type(network).__name__ not in NETWORKS:
+            raise DataError(f"only {' or an '.join(NETWORKS)} can be folded, got {type(network).__name__}")
         if self.positions.ndim != 2 or self.positions.shape[1] != 2:
             raise DataError(f"positions must be (n_channels, 2), got {self.positions.shape}")
         with torch.no_grad():
@@ -151,7 +151,7 @@ class FoldedNetwork:
         path = Path(folder) / "config.json"
         try:
             config = json.loads(path.read_text(encoding="utf-8"))
-            kind = getattr(meeg_conv, check_option("network", config["network"], _NETWORKS))
+            kind = getattr(meeg_conv, check_option("network", config["network"], NETWORKS))
             subject, head, expected = int(config["subject"]), int(config["head"]), config["sha256"]
         except OSError as error:
             raise FormatError(path, f"it cannot be read ({error})", "Give the folder that FoldedNetwork.save wrote") from error

@@ -25,6 +25,8 @@ _DECODERS = {  # kind of decoder -> module that defines it: nothing else is look
     "LinearDecoder": "neurodecode.decode.linear",
     "RidgeCV": "neurodecode.linear.ridge",
     "FoldedNetwork": "neurodecode.decode.stream_network",
+    "MEEGImageDecoder": "neurodecode.decode.meeg_images",
+    "SpeechDecoder": "neurodecode.decode.speech",
 }
 
 
@@ -47,6 +49,7 @@ def save_stream(stream: StreamDecoder, folder: Path) -> Path:
             "settle": stream.settle,
             "history": stream.history,
             "candidates": stream.candidates is not None,
+            "subject": stream.subject,
             "notes": stream.notes,
         }
         text = json.dumps(jsonable(config), indent=2) + "\n"
@@ -67,7 +70,7 @@ def load_stream(folder: Path) -> StreamDecoder:
     try:
         plan = WindowPlan.from_parameters(config["plan"])
         candidates = load(folder / _CANDIDATES) if config["candidates"] else None
-        options = {name: config[name] for name in ("settle", "history")}
+        options = {name: config[name] for name in ("settle", "history", "subject")}
         found = StreamDecoder(decoder, chain, **vars(plan), candidates=candidates, **options)
         found.notes = [str(note) for note in config["notes"]]
     except CorruptFileError:
