@@ -12,6 +12,7 @@ from neurodecode import __version__
 from neurodecode.cli.datasets import app as datasets_app
 from neurodecode.cli.demo import demo
 from neurodecode.cli.models import app as models_app
+from neurodecode.cli.live import live
 from neurodecode.cli.train import train
 from neurodecode.errors import NeurodecodeError
 
@@ -53,6 +54,7 @@ def _main(
 
 app.command()(demo)
 app.command()(train)
+app.command()(live)
 
 
 @app.command()

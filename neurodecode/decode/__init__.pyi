@@ -19,6 +19,13 @@ from .result import TimeResolvedResult as TimeResolvedResult
 from .space import roi as roi
 from .space import searchlight as searchlight
 from .speech import SpeechDecoder as SpeechDecoder
+from .stream import StreamDecoder as StreamDecoder
+from .stream_latency import LatencyReport as LatencyReport
+from .stream_network import FoldedNetwork as FoldedNetwork
+from .stream_result import Prediction as Prediction
+from .stream_result import StreamResult as StreamResult
+from .stream_windows import WindowPlan as WindowPlan
+from .stream_windows import cut_windows as cut_windows
 from .time import generalise_over_time as generalise_over_time
 from .time import time_resolved as time_resolved
 from .time_windows import RetrievalCourse as RetrievalCourse

@@ -20,4 +20,9 @@ from .nwb import read_nwb_series as read_nwb_series
 from .nwb import read_nwb_units as read_nwb_units
 from .read import read as read
 from .stimuli import read_stimuli as read_stimuli
+from .stream import Marker as Marker
+from .stream import StreamSource as StreamSource
+from .stream import open_stream as open_stream
+from .stream_lsl import LSLSource as LSLSource
+from .stream_replay import ReplaySource as ReplaySource
 from .transcript import read_transcript as read_transcript

@@ -12,6 +12,7 @@ import pandas as pd
 from neurodecode.report import figures
 from neurodecode.report.comparisons import comparison_section, layers_section
 from neurodecode.report.contents import RunContents
+from neurodecode.report.live import latency_section
 from neurodecode.report.maps import map_pictures, maps_of
 from neurodecode.report.parts import Picture, Section, Table, Tile
 from neurodecode.report.pictures import reconstruction_section, same_images
@@ -376,5 +377,6 @@ RENDERERS: dict[str, Callable[[str, Any, RunContents], Section]] = {
     "StimulusRetrieval": retrieval_section,
     "RetrievalCourse": course_section,
     "GenerationTable": generation_section,
+    "LatencyReport": latency_section,
     "DataFrame": _table,
 }

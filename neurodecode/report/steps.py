@@ -160,6 +160,25 @@ def _robust_scale(step: Step) -> str:
     return f"Channels were scaled robustly by training data and clamped at ±{step['clamp']:g}."
 
 
+def _causal(step: Step) -> str:
+    kinds = {"reference": "reference", "notch": "notch filter", "band_pass": "Butterworth filter", "resample": "lower rate"}
+    kinds |= {"scale": "robust scaling by training data", "clamp": "clamp"}
+    names = ", ".join(kinds.get(part["step"], part["step"]) for part in step["steps"]) or "no step"
+    return f"Signals went through a causal chain that runs alike on a stream ({names}), to {step['output_sfreq']:g} Hz."
+
+
+def _causal_windows(step: Step) -> str:
+    window, hop = step["window"], step["hop"]
+    length = f"of {window:g} s" if isinstance(window, (int, float)) else f"from {window[0]:g} to {window[1]:g} s"
+    where = "around each event" if hop is None else f"every {hop:g} s"
+    done = [
+        f"baseline {step['baseline']} s" if step["baseline"] else "",
+        f"clamped at ±{step['clamp']:g}" if step["clamp"] else "",
+    ]
+    rest = ", ".join(text for text in done if text)
+    return f"Windows {length} were cut {where}{f' ({rest})' if rest else ''}."
+
+
 def _ica(step: Step) -> str:
     how = _ICA.get(str(step["method"]), str(step["method"]))
     return f"{plural(len(step['exclude']), 'independent component')} ({how}, fitted on training data) were taken out."
@@ -229,6 +248,8 @@ def _average(step: Step) -> str:
 
 SENTENCES: dict[str, Callable[[Step], str]] = {
     "average": _average,
+    "causal.run": _causal,
+    "causal.windows": _causal_windows,
     "fmri.betas": _betas,
     "fmri.block_average": _blocks,
     "fmri.clean": _clean,

@@ -38,6 +38,7 @@ _RESULT_TYPES = {  # name of the type -> module that defines it
     "StimulusRetrieval": "neurodecode.decode.meeg_score",
     "RetrievalCourse": "neurodecode.decode.time_windows",
     "GenerationTable": "neurodecode.decode.meeg_generation",
+    "LatencyReport": "neurodecode.decode.stream_latency",
 }
 _REMEDY = "Run the pipeline again to write it anew"
 

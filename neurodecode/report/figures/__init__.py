@@ -1,6 +1,7 @@
 """Figures of the report as functions that return matplotlib figures; no window, no global state."""
 
 from neurodecode.report.figures.comparisons import layer_curve, layer_regions, region_scores, score_course, target_scores
+from neurodecode.report.figures.live import latency
 from neurodecode.report.figures.pictures import image_scores, reconstructions
 from neurodecode.report.figures.quality import channel_values, contact_bars, event_counts, motion, spectra, tsnr
 from neurodecode.report.figures.retrieval import generated_pictures, retrieval_accuracy, retrieval_course, subject_retrieval
@@ -29,6 +30,7 @@ __all__ = [
     "generated_pictures",
     "glass_brain",
     "image_scores",
+    "latency",
     "layer_curve",
     "layer_regions",
     "loss_curves",
