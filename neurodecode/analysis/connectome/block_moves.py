@@ -64,9 +64,7 @@ def update_half(
     state.rebuild()
 
 
-def anneal(
-    state: Partitions, n_sweeps: int, rng: np.random.Generator, allowed: NDArray[np.bool_] | None = None
-) -> None:
+def anneal(state: Partitions, n_sweeps: int, rng: np.random.Generator, allowed: NDArray[np.bool_] | None = None) -> None:
     """Cool down from temperature 1 to 0 by `update_half`.
 
     Parameters
