@@ -2,6 +2,10 @@ from .bold import ar_noise as ar_noise
 from .bold import convolve_events as convolve_events
 from .bold import drift as drift
 from .bold import hrf as hrf
+from .communities import PlantedGraph as PlantedGraph
+from .communities import block_pattern as block_pattern
+from .communities import planted_blocks as planted_blocks
+from .communities import weighted_lfr as weighted_lfr
 from .encoding import PlantedBands as PlantedBands
 from .encoding import PlantedEncoding as PlantedEncoding
 from .encoding import planted_bands as planted_bands

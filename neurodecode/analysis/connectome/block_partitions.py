@@ -12,7 +12,7 @@ from neurodecode.analysis.connectome.block_score import BlockScore, Floats
 
 Integers = NDArray[np.intp]
 Structure = Literal["general", "communities", "assortative"]
-STRUCTURES = ("assortative", "communities", "general")
+STRUCTURES: tuple[Structure, ...] = ("assortative", "communities", "general")
 
 
 class PartitionPrior(NamedTuple):
@@ -26,7 +26,7 @@ class PartitionPrior(NamedTuple):
     log_factorial: Floats
     """Logs of the factorials of 0 ... n_nodes, shape (n_nodes + 1,)."""
     log_number: Floats
-    """The part that depends on the number of blocks 0 ... n_nodes + 1, -inf where there cannot be as many, shape (n_nodes + 2,)."""
+    """The part that depends on the number of blocks, 0 ... n_nodes + 1, shape (n_nodes + 2,); -inf for none and too many."""
 
     def total(self, sizes: Integers) -> Floats:
         """Log probability of partitions with block sizes (n_partitions, n_slots)."""

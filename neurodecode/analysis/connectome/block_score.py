@@ -7,6 +7,7 @@ weights, ...). So a move of one node changes a score by differences of such sums
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -44,7 +45,8 @@ class Propensities(NamedTuple):
     """Their description length in nats."""
 
 
-class ExponentialWeights(NamedTuple):
+@dataclass(frozen=True)
+class ExponentialWeights:
     r"""Weights with an exponential distribution whose rate has a Gamma prior, integrated out.
 
     .. math:: \ln \int \prod_k \lambda e^{-\lambda w_k}\, \Gamma(\lambda; a, b)\, d\lambda
@@ -61,14 +63,16 @@ class ExponentialWeights(NamedTuple):
     def __call__(self, statistics: Floats) -> Floats:
         """Score sums of the statistics count and weight."""
         n, total = statistics
-        return np.log(self.rate) + self.log_factorial[n.astype(np.intp)] - (n + 1.0) * np.log(total + self.rate)
+        score: Floats = self.log_factorial[n.astype(np.intp)] - (n + 1.0) * np.log(total + self.rate) + np.log(self.rate)
+        return score
 
 
-class LogNormalWeights(NamedTuple):
+@dataclass(frozen=True)
+class LogNormalWeights:
     r"""Logarithms of weights with a normal distribution, mean and variance integrated out.
 
-    With a normal prior of the mean (worth one observation) and an inverse Gamma prior of the variance, both centred on the mean and
-    variance of all log weights x, and x counted from their mean,
+    With a normal prior of the mean (worth one observation) and an inverse Gamma prior of the variance, both centred on the mean
+    and variance of all log weights x, and x counted from their mean,
 
     .. math:: \ln p = \ln\Gamma(1 + \tfrac n2) - \tfrac n2 \ln 2\pi - \tfrac12 \ln(1 + n) + \ln \beta
        - (1 + \tfrac n2) \ln\Big(\beta + \tfrac12 \sum x^2 - \tfrac{(\sum x)^2}{2 (1 + n)}\Big).
@@ -84,10 +88,12 @@ class LogNormalWeights(NamedTuple):
         n, total, squares = statistics
         left = self.spread + np.maximum(squares - total**2 / (n + 1.0), 0.0) / 2
         constant = self.log_gamma[n.astype(np.intp)] - n * (np.log(2 * np.pi) / 2) - np.log(n + 1.0) / 2
-        return constant + np.log(self.spread) - (n / 2 + 1.0) * np.log(left)
+        score: Floats = constant + np.log(self.spread) - (n / 2 + 1.0) * np.log(left)
+        return score
 
 
-class BernoulliEdges(NamedTuple):
+@dataclass(frozen=True)
+class BernoulliEdges:
     r"""Whether pairs have an edge, its probability integrated out over a uniform prior: :math:`\ln B(1 + m, 1 + n - m)`."""
 
     log_factorial: Floats
@@ -96,10 +102,12 @@ class BernoulliEdges(NamedTuple):
     def __call__(self, statistics: Floats) -> Floats:
         """Score sums of the statistics pairs and edges."""
         n, m = statistics.astype(np.intp)
-        return self.log_factorial[m] + self.log_factorial[n - m] - self.log_factorial[n + 1]
+        score: Floats = self.log_factorial[m] + self.log_factorial[n - m] - self.log_factorial[n + 1]
+        return score
 
 
-class PoissonEdges(NamedTuple):
+@dataclass(frozen=True)
+class PoissonEdges:
     r"""Edges of nodes that differ in their propensity :math:`\theta`: a rate per product of propensities, integrated out.
 
     .. math:: \ln b + \ln m! - (1 + m) \ln(b + x), \qquad x = \sum \theta_i \theta_j
@@ -115,7 +123,8 @@ class PoissonEdges(NamedTuple):
     def __call__(self, statistics: Floats) -> Floats:
         """Score sums of the statistics exposure and edges."""
         exposure, m = statistics
-        return np.log(self.rate) + self.log_factorial[m.astype(np.intp)] - (m + 1.0) * np.log(exposure + self.rate)
+        score: Floats = self.log_factorial[m.astype(np.intp)] - (m + 1.0) * np.log(exposure + self.rate) + np.log(self.rate)
+        return score
 
 
 def read_weights(weights: ArrayLike) -> Floats:
@@ -147,9 +156,8 @@ def read_weights(weights: ArrayLike) -> Floats:
         )
     if not np.allclose(w, w.T, rtol=1e-6, atol=1e-12 * float(np.nanmax(w, initial=0.0)), equal_nan=True):
         i, j = np.argwhere(~np.isclose(w, w.T, rtol=1e-6, equal_nan=True))[0]
-        raise DataError(
-            f"weights must be symmetric, ({i}, {j}) is {w[i, j]} and ({j}, {i}) is {w[j, i]}: a directed graph may be given as (W + W.T) / 2"
-        )
+        found = f"({i}, {j}) is {w[i, j]} and ({j}, {i}) is {w[j, i]}"
+        raise DataError(f"weights must be symmetric, {found}: give (W + W.T) / 2 of a directed graph")
     if not np.nansum(w) > 0:
         raise DataError(f"weights must hold at least one value above 0, the largest is {np.nanmax(w, initial=0.0)}")
     return (w + w.T) / 2
@@ -206,9 +214,8 @@ def _values(
         values = np.where(present, weights * np.exp(-np.add.outer(scale, scale)), 0.0)
         return [values], -float(present.sum(axis=1) @ scale) - cost
     if (weights[present] <= 0).any():
-        raise DataError(
-            f"{int((weights[present] <= 0).sum()) // 2} weights are 0 and have no logarithm: count them as pairs without an edge, edges=True"
-        )
+        zeros = int((weights[present] <= 0).sum()) // 2
+        raise DataError(f"{zeros} weights are 0 and have no logarithm: count them as pairs without an edge, edges=True")
     logs = np.log(np.where(present, weights, 1.0))
     jacobian = -float(logs.sum()) / 2
     logs = np.where(present, logs - np.add.outer(scale, scale), 0.0)

@@ -17,6 +17,7 @@ _BEAM = 4  # partitions that are improved side by side
 _PAIRS = 10  # pairs of blocks that are shuffled per partition
 _COOLING = 20  # steps from temperature 1 to 0 at the start
 _SHUFFLING = 8  # the same while few nodes are rearranged
+_BEHIND = 0.5  # nats per node by which a structure may be worse and is still improved
 
 
 class Found(NamedTuple):
@@ -69,12 +70,14 @@ def search_partition(
     max_blocks = min(max_blocks, n_nodes)
     pool = [np.zeros((1, n_nodes), np.intp)] if starts is None else [np.zeros((1, n_nodes), np.intp), starts]
     for structure in structures:
-        random = rng.integers(0, max_blocks, (n_restarts, n_nodes))
-        state = Partitions(graph, random, max_blocks, structure)
+        n_random = n_restarts if structure == "general" else 2 * n_restarts  # the others cost little
+        state = Partitions(graph, rng.integers(0, max_blocks, (n_random, n_nodes)), max_blocks, structure)
         anneal(state, _COOLING, rng)
-        pool.append(agglomerate(state, rng)[1])
-    found = [_improve(graph, np.concatenate(pool), max_blocks, structure, rng) for structure in structures]
-    return max(found, key=lambda one: one.score)
+        pool.append(_best_of(*agglomerate(state, rng), 2 * _BEAM)[1])
+    settled = [_best_of(*_settled(graph, np.concatenate(pool), max_blocks, structure, rng)) for structure in structures]
+    enough = max(scores[0] for scores, _ in settled) - _BEHIND * n_nodes
+    near = [(one, structure) for one, structure in zip(settled, structures, strict=True) if one[0][0] >= enough]
+    return max((_improve(graph, *one, max_blocks, structure, rng) for one, structure in near), key=lambda found: found.score)
 
 
 def refine_partition(graph: BlockScore, labels: Integers, structures: Sequence[Structure], rng: np.random.Generator) -> Found:
@@ -104,14 +107,15 @@ def refine_partition(graph: BlockScore, labels: Integers, structures: Sequence[S
     return max(found, key=lambda one: one.score)
 
 
-def _improve(graph: BlockScore, labels: Integers, max_blocks: int, structure: Structure, rng: np.random.Generator) -> Found:
-    """Keep the best few partitions, and improve them as long as the best becomes better."""
-    scores, labels = _best_of(_settled(graph, labels, max_blocks, structure, rng))
+def _improve(
+    graph: BlockScore, scores: Floats, labels: Integers, max_blocks: int, structure: Structure, rng: np.random.Generator
+) -> Found:
+    """Improve a few partitions as long as the best becomes better."""
     while True:
         proposals = [_proposals(graph, row, max_blocks, structure, rng) for row in labels]
         more = _settled(graph, np.concatenate(proposals), max_blocks, structure, rng)
         before = scores[0]
-        scores, labels = _best_of((np.r_[scores, more[0]], np.concatenate([labels, more[1]])))
+        scores, labels = _best_of(np.r_[scores, more[0]], np.concatenate([labels, more[1]]))
         if scores[0] <= before + RISE:
             return Found(float(scores[0]) + graph.constant, labels[0], structure)
 
@@ -129,11 +133,10 @@ def _settled(
     return state.scores(), state.labels
 
 
-def _best_of(found: tuple[Floats, Integers]) -> tuple[Floats, Integers]:
+def _best_of(scores: Floats, labels: Integers, n_kept: int = _BEAM) -> tuple[Floats, Integers]:
     """The best few that differ in their scores."""
-    scores, labels = found
     _, first = np.unique(-np.round(scores, 6), return_index=True)
-    return scores[first[:_BEAM]], labels[first[:_BEAM]]
+    return scores[first[:n_kept]], labels[first[:n_kept]]
 
 
 def _proposals(graph: BlockScore, labels: Integers, max_blocks: int, structure: Structure, rng: np.random.Generator) -> Integers:
