@@ -11,8 +11,8 @@ import typer
 from neurodecode import __version__
 from neurodecode.cli.datasets import app as datasets_app
 from neurodecode.cli.demo import demo
-from neurodecode.cli.models import app as models_app
 from neurodecode.cli.live import live
+from neurodecode.cli.models import app as models_app
 from neurodecode.cli.train import train
 from neurodecode.errors import NeurodecodeError
 

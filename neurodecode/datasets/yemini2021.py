@@ -14,7 +14,7 @@ from neurodecode.data.hashing import sha256_file
 from neurodecode.data.validate import suggest
 from neurodecode.errors import DataError
 from neurodecode.io.guard import reading
-from neurodecode.io.mat import read_mat
+from neurodecode.io.matlab import read_mat
 
 if TYPE_CHECKING:
     from neurodecode.datasets.manifest import Manifest
