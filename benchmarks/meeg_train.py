@@ -90,7 +90,7 @@ class Machine(NamedTuple):
 
     def autocast(self) -> AbstractContextManager:
         """Of the forward pass."""
-        return torch.autocast(self.device, torch.bfloat16) if self.precision == "bf16" else nullcontext()
+        return torch.autocast(self.device.partition(":")[0], torch.bfloat16) if self.precision == "bf16" else nullcontext()
 
     def seconds(self, call: Callable[[], object]) -> float:
         """How long a call takes: processor time on one thread, which other programs disturb least, else wall time."""
