@@ -77,7 +77,7 @@ class ATM(Stored, nn.Module):
         }
         self.embed = nn.Linear(n_times, width)
         self.channels = nn.Parameter(0.02 * torch.randn(n_channels, width))
-        self.subjects = nn.Parameter(0.02 * torch.randn(n_subjects, width))
+        self.subjects = nn.Parameter(torch.randn(n_subjects, width))
         self.encoder = nn.Sequential(
             *[_Layer(width, n_heads, feedforward, dropout) for _ in range(n_layers)], nn.LayerNorm(width)
         )

@@ -140,7 +140,7 @@ class SpatialAttention(nn.Module):
             If a sample has no sensor of known position.
         """
         known = positions.isfinite().all(-1, keepdim=True)
-        flat = torch.where(known, positions, _NOWHERE).flatten(1)
+        flat = torch.where(known, positions.to(_exact(positions)), _NOWHERE).flatten(1)
         montages, montage = torch.unique(flat, dim=0, return_inverse=True)
         return self._weights_once(montages.unflatten(1, (-1, 2))), montage
 
@@ -153,11 +153,13 @@ class SpatialAttention(nn.Module):
         return self._kept[2]
 
     def _softmax(self, montages: Tensor) -> Tensor:
-        places, place = torch.unique(montages.flatten(0, 1), dim=0, return_inverse=True)
+        places, place = _distinct(montages.flatten(0, 1))
         with torch.autocast(places.device.type, enabled=False):
-            scores = self.embed(positions=places.to(self.heads.dtype)) @ self.heads.T
+            kind = _exact(self.heads)
+            scores = self.embed(positions=places.to(kind)) @ self.heads.T.to(kind)
             scores = rows(scores, place.view(montages.shape[:2]))
-            return scores.masked_fill(self._banned(montages)[..., None], float("-inf")).softmax(1).mT
+            weights = scores.masked_fill(self._banned(montages)[..., None], float("-inf")).softmax(1)
+            return weights.mT.to(self.heads.dtype)
 
     def _banned(self, montages: Tensor) -> Tensor:
         """Sensors of weight 0, (n_montages, n_channels)."""
@@ -295,7 +297,7 @@ class _Dilated(nn.Module):
 
     def forward(self, signal: Tensor) -> Tensor:
         changed = functional.gelu(self.norm(self.conv(signal)))
-        return signal + changed if signal.shape[1] == changed.shape[1] else changed
+        return changed.add_(signal) if signal.shape[1] == changed.shape[1] else changed  # GELU keeps its input alone
 
 
 class TemporalAggregation(nn.Module):
@@ -381,6 +383,18 @@ class TemporalAggregation(nn.Module):
                 "length, or make it with n_times, or with aggregation='mean'"
             )
         return self.time.weight[0], self.time.bias[0]
+
+
+def _distinct(points: Tensor) -> tuple[Tensor, Tensor]:
+    """Distinct points and which of them each one is: three sorts of numbers, where one of rows goes row by row."""
+    (x, of_x), (y, of_y) = (torch.unique(along, return_inverse=True) for along in points.unbind(-1))
+    cells, cell = torch.unique(of_x * len(y) + of_y, return_inverse=True)
+    return torch.stack([x[cells // len(y)], y[cells % len(y)]], dim=-1), cell
+
+
+def _exact(values: Tensor) -> torch.dtype:
+    """At least float32: a phase of 31 periods has no digits left in half precision."""
+    return torch.promote_types(values.dtype, torch.float32)
 
 
 def _same(kept: Tensor, now: Tensor) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -85,6 +86,33 @@ class TestClip:
         x = torch.zeros(6, 5, requires_grad=True)
         L.clip_loss(x, batch[1]).backward()
         assert torch.isfinite(x.grad).all()
+
+
+class TestSpeech:
+    """The loss of Défossez et al. is `clip_loss` of unit targets, without temperature, from the brain to speech."""
+
+    OPTIONS: ClassVar[dict[str, Any]] = {"normalize": "y", "temperature": 1.0, "symmetric": False}
+    PREDICTED = torch.tensor([[[5.0, 0.0], [1.0, 0.0]], [[0.0, 0.0], [0.0, 5.0]]])  # 2 samples, 2 features, 2 times
+    TARGETS = torch.tensor([[[3.0, 0.0], [0.0, 4.0]], [[0.0, 0.0], [2.0, 0.0]]])  # of norm 5 and 2
+
+    def test_two_by_two(self) -> None:
+        """Scores by hand: 3 and 1 in the first row, 4 and 0 in the second."""
+        expected = (math.log(1 + math.exp(1 - 3)) + math.log(1 + math.exp(4 - 0))) / 2
+        assert L.clip_loss(self.PREDICTED, self.TARGETS, **self.OPTIONS).item() == pytest.approx(expected, rel=1e-6)
+
+    def test_the_scale_of_the_targets_alone_means_nothing(self) -> None:
+        loss = L.clip_loss(self.PREDICTED, self.TARGETS, **self.OPTIONS)
+        scale = torch.tensor([0.1, 30.0])[:, None, None]
+        torch.testing.assert_close(L.clip_loss(self.PREDICTED, scale * self.TARGETS, **self.OPTIONS), loss)
+        assert abs(L.clip_loss(scale * self.PREDICTED, self.TARGETS, **self.OPTIONS) - loss) > 0.1
+
+    def test_the_order_of_the_batch_means_nothing(self) -> None:
+        generator = torch.Generator().manual_seed(0)
+        predicted, targets = (torch.randn(5, 3, 4, generator=generator) for _ in range(2))
+        order = torch.tensor([3, 1, 4, 0, 2])
+        torch.testing.assert_close(
+            L.clip_loss(predicted[order], targets[order], **self.OPTIONS), L.clip_loss(predicted, targets, **self.OPTIONS)
+        )
 
 
 class TestSiglip:
