@@ -114,7 +114,7 @@ def montage_directions(montage: str) -> tuple[list[str], NDArray[np.float64]]:
     names : list of str
         Names of the electrodes.
     directions : NDArray[np.float64]
-        Shape (n_electrodes, 3), of length 1, from the centre of the sphere that fits the montage best; y points to the nose, z up.
+        Shape (n_electrodes, 3), of length 1, from the centre of the sphere that fits best; y points to the nose, z up.
 
     Raises
     ------
@@ -176,7 +176,7 @@ def _project(offsets: NDArray[Any]) -> NDArray[np.float64]:
     """Azimuthal equidistant projection: distance from the middle is the angle from above, in rad."""
     across = np.hypot(offsets[:, 0], offsets[:, 1])
     angle = np.arctan2(across, offsets[:, 2])
-    return offsets[:, :2] * (angle / np.maximum(across, np.finfo(float).tiny))[:, None]
+    return np.asarray(offsets[:, :2] * (angle / np.maximum(across, np.finfo(float).tiny))[:, None])
 
 
 def _projected_positions(positions: ArrayLike, n_channels: int, centre: Sequence[float]) -> NDArray[np.float64]:

@@ -157,7 +157,7 @@ def _sphere_field(sensors: pd.DataFrame, dipoles: Dipoles) -> _Floats:
     info = _info(mne, sensors)
     forward = mne.make_forward_solution(info, None, source, head, meg=not eeg, eeg=eeg, mindist=0.0, verbose="error")
     axes = forward["sol"]["data"].reshape(len(sensors), len(dipoles.positions), 3)
-    return np.einsum("cdk,dk->cd", axes, dipoles.moments)
+    return np.asarray(np.einsum("cdk,dk->cd", axes, dipoles.moments))
 
 
 def _info(mne: Any, sensors: pd.DataFrame) -> Any:
@@ -201,7 +201,7 @@ def _in_disc(n: int, rng: np.random.Generator) -> _Floats:
 def _into_shell(positions: _Floats) -> _Floats:
     offset = positions - CENTRE
     distance = np.linalg.norm(offset, axis=1, keepdims=True)
-    return offset / distance * np.clip(distance, *_CORTEX) + CENTRE
+    return np.asarray(offset / distance * np.clip(distance, *_CORTEX) + CENTRE)
 
 
 def _unit(vectors: _Floats) -> _Floats:

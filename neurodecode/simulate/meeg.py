@@ -11,33 +11,42 @@ from numpy.typing import NDArray
 from neurodecode.data.responses import Responses
 from neurodecode.data.validate import as_number, check_positive
 from neurodecode.errors import DataError
-from neurodecode.simulate.meeg_oracle import candidate_ids, expected_responses, nuisance, oracle_scores
+from neurodecode.simulate.meeg_oracle import candidate_ids, expected_responses, nuisance, oracle_scores, oracle_top_k
 from neurodecode.simulate.meeg_sources import image_latents, response_functions, source_activity, speech_features
 from neurodecode.simulate.meeg_trials import draw_spikes, drifting, present, stimulus_table
 from neurodecode.simulate.meeg_world import Heads, Sources, build_heads, draw_noise, draw_sources, reference_source
 from neurodecode.simulate.truth import Truth, item_generator
 
-__all__ = ["SimulatedMEEG", "candidate_ids", "expected_responses", "oracle_scores", "simulate_images", "simulate_speech"]
+__all__ = [
+    "SimulatedMEEG",
+    "candidate_ids",
+    "expected_responses",
+    "oracle_scores",
+    "oracle_top_k",
+    "simulate_images",
+    "simulate_speech",
+]
 
 _LATENCY = (0.06, 0.24)  # s, between which the responses of the sources peak
 _GAP = 0.5  # s between two windows
+_AT_ONCE = 2**25  # bytes of responses that are made at once
 
 
 class SimulatedMEEG(NamedTuple):
     """Responses to stimuli, what was shown, and what was put into the responses."""
 
     responses: Responses
-    """Shape (n_trials, n_sensors, n_times), in units of the noise (variance 1, mean over sensors); samples hold ``trial, stimulus,
-    subject, session, run, repeat, onset`` (s), ``split, block`` and ``word`` or ``concept``; units hold ``name, kind, x, y, z`` (m)
-    and ``layout_x, layout_y`` (0 to 1)."""
+    """Shape (n_trials, n_sensors, n_times), in units of the noise (variance 1, mean over sensors); samples hold ``trial,
+    stimulus, subject, session, run, repeat, onset`` (s), ``split, block`` and ``word`` or ``concept``; units hold ``name, kind,
+    x, y, z`` (m) and ``layout_x, layout_y`` (0 to 1)."""
     targets: Responses
     """One row per stimulus: features of speech (n_stimuli, n_features, n_times), or latents of images (n_stimuli, n_features)."""
     truth: Truth
     """``mixing`` (n_subjects, n_sensors, n_sources), ``weights`` (n_sources, n_features), ``rectified`` (n_sources,), ``kernels``
     (n_sources, n_lags), ``noise_covariance`` (n_subjects, n_sensors, n_sensors), ``noise_power`` (frequencies,), ``usable`` and
     ``missing`` (n_subjects, n_sensors), ``features`` (the targets); tables ``stimuli`` and ``subjects``; where asked for,
-    ``reference`` (n_subjects, n_sensors, n_times) and ``signs`` (n_trials,), ``drift`` (n_trials, n_sensors, 2), ``spike_index`` and
-    ``spike_value``."""
+    ``reference`` (n_subjects, n_sensors, n_times) and ``signs`` (n_trials,), ``drift`` (n_trials, n_sensors, 2), ``spike_index``
+    and ``spike_value``."""
 
 
 def simulate_speech(
@@ -86,7 +95,7 @@ def simulate_speech(
     duration : float
         Length of a segment and of the response to it, s.
     snr : float
-        Power of the signal over that of the noise, of a sample, mean over sensors.
+        Variance of the signal over stimuli by that of the noise, mean over sensors and times.
     rectified : float
         Share of rectified sources; with 1 the brain tells no feature from its negative, and decoders of fixed features fail.
     delay : float
@@ -206,7 +215,7 @@ def simulate_images(
     tmin, duration : float
         Start of the response after the onset of the image, and its length, s.
     snr : float
-        Power of the signal over that of the noise, of a sample, mean over sensors; without the reference.
+        Variance of the signal over stimuli by that of the noise, mean over sensors and times; the reference does not count.
     rectified : float
         Share of sources that follow the absolute value.
     random_signs : bool
@@ -306,22 +315,37 @@ def _per_trial(plan: _Plan, heads: Heads, sensors: pd.DataFrame, seed: int) -> d
 
 
 def _respond(truth: Truth, plan: _Plan) -> NDArray[np.float32]:
-    """Signal, noise and nuisance of all trials, subject by subject."""
-    n_times = len(plan.times)
+    """Responses of all trials, subject by subject and some at a time."""
     activity = source_activity(plan.features, truth["weights"], truth["rectified"], truth["kernels"]).astype(np.float32)
-    data = np.empty((len(plan.trials), truth["mixing"].shape[1], n_times), np.float32)
+    shape = (truth["mixing"].shape[1], len(plan.times))
+    data = np.empty((len(plan.trials), *shape), np.float32)
+    at_once = max(1, _AT_ONCE // (4 * shape[0] * shape[1]))
     for number, subject in enumerate(truth["subjects"]["subject"]):
         rows = np.flatnonzero(plan.trials["subject"] == subject)
-        signal = truth["mixing"][number].astype(np.float32) @ activity[plan.trials["row"].to_numpy()[rows]]
-        if "signs" in truth.arrays:
-            signal = (signal + truth["reference"][number]) * truth["signs"][rows, None, None]
         rng = item_generator(truth.random_state, f"noise {number}")
-        noise = draw_noise(truth["noise_covariance"][number], truth["noise_power"], len(rows), n_times, rng)
-        part = signal + noise + nuisance(truth, plan.trials["trial"].to_numpy()[rows], noise.shape[1:])
-        part[:, ~truth["usable"][number]] = 0.0
-        part[:, truth["missing"][number]] = np.nan
-        data[rows] = part
+        for part in np.split(rows, range(at_once, len(rows), at_once)):
+            data[part] = _respond_once(truth, number, part, activity[plan.trials["row"].to_numpy()[part]], shape, rng)
     return data
+
+
+def _respond_once(
+    truth: Truth,
+    number: int,
+    trials: NDArray[np.intp],
+    activity: NDArray[np.float32],
+    shape: tuple[int, int],
+    rng: np.random.Generator,
+) -> NDArray[np.float32]:
+    """Signal, noise and nuisance of some trials of one subject."""
+    response = truth["mixing"][number].astype(np.float32) @ activity
+    if "signs" in truth.arrays:
+        response += truth["reference"][number].astype(np.float32)
+        response *= truth["signs"][trials, None, None]
+    response += draw_noise(truth["noise_covariance"][number], truth["noise_power"], len(trials), shape[1], rng)
+    response += nuisance(truth, trials, shape)
+    response[:, ~truth["usable"][number]] = 0.0
+    response[:, truth["missing"][number]] = np.nan
+    return np.asarray(response)
 
 
 def _times(tmin: float, duration: float, sfreq: float) -> NDArray[np.float64]:
@@ -333,9 +357,9 @@ def _times(tmin: float, duration: float, sfreq: float) -> NDArray[np.float64]:
 
 
 def _sizes(**sizes: int) -> dict[str, int]:
-    """Sizes of the splits, each of which needs something."""
-    if min(sizes.values()) < 1:
-        raise DataError(f"each split needs at least one stimulus, got {sizes}")
+    """Sizes of the splits, each of which needs something to choose from."""
+    if min(sizes.values()) < 2:
+        raise DataError(f"each split needs at least two stimuli, got {sizes}")
     return sizes
 
 

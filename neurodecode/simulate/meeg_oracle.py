@@ -23,15 +23,15 @@ _TRIALS = 256  # whitened at once
 def oracle_scores(truth: Truth, responses: Responses, candidates: Sequence[str] | None = None) -> _Floats:
     r"""Log-likelihood of each candidate, given each response.
 
-    The noise is Gaussian with a known covariance over sensors times a known one over time. With its whitening W, and the noise-free
-    response :math:`\mu_j` of the subject to candidate j,
+    The noise is Gaussian with a known covariance over sensors times a known one over time. With its whitening W, and the
+    noise-free response :math:`\mu_j` of the subject to candidate j,
 
     .. math:: l_j = \langle W x, W \mu_j \rangle - \tfrac12 \|W \mu_j\|^2
 
     up to a constant. Its maximum is the Bayes-optimal answer where all candidates are as likely: no decoder has a higher top-1
     accuracy in expectation. With random signs, :math:`\log \tfrac12 (e^{l_j^+} + e^{l_j^-})`. The mean of m responses has m
-    times their log-likelihood, the covariance of its noise being that of one over m. Drift and spikes, where there are any, are taken out
-    first: the ceiling is that of the clean data. Flat and missing channels are left out.
+    times their log-likelihood, the covariance of its noise being that of one over m. Drift and spikes, where there are any, are
+    taken out first: the ceiling is that of the clean data. Flat and missing channels are left out.
 
     Parameters
     ----------
@@ -73,6 +73,49 @@ def oracle_scores(truth: Truth, responses: Responses, candidates: Sequence[str] 
     return scores
 
 
+def oracle_top_k(truth: Truth, responses: Responses, k: Sequence[int] = (1, 5, 10), *, pooled: bool = False) -> dict[int, float]:
+    """Share of responses whose stimulus is among the k likeliest of the test: the ceiling of retrieval.
+
+    Chance k / n_candidates, best 1.
+
+    Parameters
+    ----------
+    truth : Truth
+        Of `simulate_speech` or `simulate_images`.
+    responses : Responses
+        Of test stimuli, as `oracle_scores` takes them.
+    k : sequence of int
+        Places that count.
+    pooled : bool
+        Whether all responses to a stimulus, also those of several subjects, are one question: their log-likelihoods add up. It is
+        the ceiling of predictions that are averaged over trials.
+
+    Returns
+    -------
+    dict of int to float
+        Accuracy by k.
+
+    Raises
+    ------
+    DataError
+        If a response is to no stimulus of the test, or as in `oracle_scores`.
+    """
+    scores = oracle_scores(truth, responses)
+    right = pd.Index(candidate_ids(truth)).get_indexer(pd.Index(responses.samples["stimulus"]))
+    if (right < 0).any():
+        row = int(np.argmin(right))
+        raise DataError(
+            f"sample {row} is a response to {responses.samples['stimulus'].iloc[row]!r}, which is not of the test split"
+        )
+    if pooled:
+        stimuli, group = np.unique(right, return_inverse=True)
+        sums = np.zeros((len(stimuli), scores.shape[1]))
+        np.add.at(sums, group, scores)
+        scores, right = sums, stimuli
+    better = (scores > scores[np.arange(len(scores)), right][:, None]).sum(axis=1)
+    return {place: float(np.mean(better < place)) for place in k}
+
+
 def expected_responses(truth: Truth, subject: str, stimuli: Sequence[str]) -> _Floats:
     """Response of a subject to each stimulus, without noise; with random signs, that of a positive sign.
 
@@ -100,7 +143,8 @@ def expected_responses(truth: Truth, subject: str, stimuli: Sequence[str]) -> _F
     if (rows < 0).any():
         raise DataError(f"stimulus {stimuli[int(np.argmin(rows))]!r} is none of the {len(truth['stimuli'])} that were simulated")
     activity = source_activity(truth["features"][rows], truth["weights"], truth["rectified"], truth["kernels"])
-    return truth["mixing"][number] @ activity + (truth["reference"][number] if "signs" in truth.arrays else 0.0)
+    reference = truth["reference"][number] if "signs" in truth.arrays else 0.0
+    return np.asarray(truth["mixing"][number] @ activity + reference)
 
 
 def candidate_ids(truth: Truth) -> list[str]:
@@ -142,7 +186,9 @@ def _counts(truth: Truth, samples: pd.DataFrame) -> _Floats:
     counts = samples["n_averaged"].to_numpy(float) if "n_averaged" in samples else np.ones(len(samples))
     changing = [name for name in ("signs", "drift", "spike_index") if name in truth.arrays]
     if changing and (counts > 1).any():
-        raise DataError(f"{changing} change from trial to trial, means over up to {counts.max():g} trials have no known likelihood")
+        raise DataError(
+            f"{changing} change from trial to trial, means over up to {counts.max():g} trials have no known likelihood"
+        )
     return counts
 
 
@@ -169,8 +215,10 @@ def nuisance(truth: Truth, trials: NDArray[np.int64], shape: tuple[int, ...]) ->
     Returns
     -------
     NDArray[np.float64]
-        Shape (n_samples, n_sensors, n_times).
+        Shape (n_samples, n_sensors, n_times); a single 0 of three dimensions where there is neither.
     """
+    if not {"drift", "spike_index"} & set(truth.arrays):
+        return np.zeros((1, 1, 1))
     added = np.zeros((len(trials), *shape))
     if "drift" in truth.arrays:
         offset, slope = np.moveaxis(truth["drift"][trials].astype(float), -1, 0)

@@ -62,7 +62,7 @@ def image_latents(
     basis = np.linalg.qr(rng.standard_normal((n_features, rank)))[0]
     centres = rng.standard_normal((int(concept.max()) + 1, rank))
     latent = centres[concept] + spread * rng.standard_normal((len(concept), rank))
-    return (latent @ basis.T / np.linalg.norm(latent, axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(latent @ basis.T / np.linalg.norm(latent, axis=1, keepdims=True), np.float32)
 
 
 def response_functions(centres: _Floats, times: _Floats) -> _Floats:

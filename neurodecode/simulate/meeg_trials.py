@@ -57,10 +57,10 @@ def present(
     Returns
     -------
     DataFrame
-        One row per trial: ``trial``, ``row`` (of `stimuli`), ``subject, session, run, repeat, onset`` (s from the start of the run),
-        and the columns of `stimuli`.
+        One row per trial: ``trial``, ``row`` (of `stimuli`), ``subject, session, run, repeat, onset`` (s from the start of the
+        run), and the columns of `stimuli`.
     """
-    members = list(stimuli.groupby("block", sort=False).indices.values())
+    members = [np.asarray(rows) for rows in stimuli.groupby("block", sort=False).indices.values()]
     copies = np.where(stimuli["split"].iloc[[rows[0] for rows in members]] == "test", n_repeats, 1)
     shown = np.repeat(np.arange(len(members)), copies)
     parts = []
@@ -100,7 +100,7 @@ def drifting(trials: pd.DataFrame, strength: float, n_sensors: int, random_state
     steps = item_generator(random_state, "drift").standard_normal((number[-1] + 1, n_sensors, 2))
     steps[1:] *= np.sqrt(1.0 - _MEMORY**2)
     walk = lfilter([1.0], [1.0, -_MEMORY], steps, axis=0)
-    return (strength * walk[number]).astype(np.float32)
+    return np.asarray(strength * walk[number], np.float32)
 
 
 def draw_spikes(share: float, shape: tuple[int, ...], random_state: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:

@@ -50,7 +50,9 @@ class Sources(NamedTuple):
     """Shape (n_sources, n_lags): response functions."""
 
 
-def draw_sources(n_sources: int, n_features: int, rectified: float, rng: np.random.Generator) -> tuple[_Floats, NDArray[np.bool_]]:
+def draw_sources(
+    n_sources: int, n_features: int, rectified: float, rng: np.random.Generator
+) -> tuple[_Floats, NDArray[np.bool_]]:
     """Weights of the sources, and which of them are rectified.
 
     Parameters
@@ -87,8 +89,8 @@ def build_heads(
 ) -> tuple[pd.DataFrame, dict[str, NDArray[Any]]]:
     """Sensors, and per subject the mixing of the sources and the covariance of the noise.
 
-    The noise has a variance of 1, mean over sensors; the mixing is scaled so that the mean power of the responses to the examples
-    is `snr`.
+    The noise has a variance of 1, mean over sensors; the mixing is scaled so that the variance of the responses over the examples
+    is `snr`, mean over sensors and times. What all examples have in common does not count.
 
     Parameters
     ----------
@@ -97,9 +99,9 @@ def build_heads(
     sources : Sources
         The sources.
     examples : array of shape (n_stimuli, n_features[, n_times])
-        Stimuli that define the power of the signal.
+        Stimuli that define the variance of the signal, at least two.
     snr : float
-        Signal over noise, power of a sample.
+        Variance of the signal over that of the noise.
     n_times : int
         Samples of a response.
     random_state : int
@@ -119,11 +121,10 @@ def build_heads(
         If a number does not fit.
     """
     _check_numbers(heads, snr)
-    sensors = sensor_table(
-        heads.lead_field, heads.n_sensors, heads.montage, heads.kind, item_generator(random_state, "sensors")
-    )
+    sensors = sensor_table(heads.lead_field, heads.n_sensors, heads.montage, heads.kind, item_generator(random_state, "sensors"))
     patterns, covariance = _anatomy(heads, len(sources.weights), sensors, random_state)
     activity = source_activity(examples, *sources)
+    activity -= activity.mean(axis=0)
     drive = np.einsum("nkt,nlt->kl", activity, activity) / (len(activity) * n_times)
     power = np.einsum("sck,kl,scl->s", patterns, drive, patterns) / heads.n_sensors
     mixing = patterns * np.sqrt(snr / power)[:, None, None]
@@ -182,7 +183,7 @@ def draw_noise(covariance: _Floats, power: _Floats, n_trials: int, n_times: int,
         Shape (n_trials, n_sensors, n_times).
     """
     white = rng.standard_normal((n_trials, len(covariance), n_times), dtype=np.float32)
-    return np.matmul(np.linalg.cholesky(covariance).astype(np.float32), filtered(white, power))
+    return np.asarray(np.linalg.cholesky(covariance).astype(np.float32) @ filtered(white, power))
 
 
 def _check_numbers(heads: Heads, snr: float) -> None:
@@ -190,8 +191,8 @@ def _check_numbers(heads: Heads, snr: float) -> None:
         raise DataError(f"snr must be a power ratio of at least 0, got {snr!r}")
     if heads.n_subjects < 1 or heads.flat < 0 or heads.missing < 0 or heads.flat + heads.missing >= heads.n_sensors:
         raise DataError(
-            f"expected at least one subject with a working sensor, got n_subjects={heads.n_subjects}, n_sensors={heads.n_sensors}, "
-            f"flat={heads.flat}, missing={heads.missing}"
+            f"expected at least one subject with a working sensor, got n_subjects={heads.n_subjects}, "
+            f"n_sensors={heads.n_sensors}, flat={heads.flat}, missing={heads.missing}"
         )
 
 
