@@ -86,16 +86,20 @@ def measure(name: str, stream: StreamDecoder, played: Recording, options: argpar
     sys.stderr.write(f"{name}: {report.sentence}\n{report.parts().to_string(index=False)}\n")
     row = {f"wall {p}": 1e3 * wall[p] for p in wall} | {f"cpu {p}": 1e3 * cpu[p] for p in cpu}
     kept = {"windows": report.n_decoded, "dropped": dropped, "stream - offline": largest}
-    ok = wall["p99"] <= BARS[name] / 1e3 and not dropped and largest <= TOLERANCE
-    return {"decoder": name, **kept, **row, "bar p99": BARS[name], "": "pass" if ok else "FAIL"}
+    verdicts = {
+        clock: "pass" if p["p99"] <= BARS[name] / 1e3 and not dropped and largest <= TOLERANCE else "FAIL"
+        for clock, p in (("wall", wall), ("cpu", cpu))
+    }
+    return {"decoder": name, **kept, **row, "bar p99": BARS[name], **verdicts}
 
 
 def main() -> None:
-    """Both decoders, one table in ms, exit code 1 where a bar is missed."""
+    """Both decoders, one table in ms, exit code 1 where a bar is missed by the clock that counts."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="length of the replay in s")
     parser.add_argument("--chunk", type=float, default=0.02, help="length of a packet in s")
     parser.add_argument("--threads", type=int, default=1, help="threads of linear algebra")
+    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall", help="which time decides")
     parser.add_argument("--fast", action="store_true", help="as fast as possible: computing times only")
     options = parser.parse_args()
     train, played = recording(20.0, seed=1), recording(options.seconds)
@@ -108,7 +112,7 @@ def main() -> None:
     setting = f"{options.seconds:g} s, packets of {1e3 * options.chunk:g} ms, {options.threads} threads"
     print(f"{N_CHANNELS} channels at {SFREQ:g} Hz, {setting}; times in ms")
     print(table.to_string(index=False, float_format=lambda value: f"{value:.3g}"))
-    sys.exit(int(any(table[""] != "pass")))
+    sys.exit(int(any(table[options.clock] != "pass")))
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ class TestOnlineIsOffline:
         stream, recording = DECODERS[name](), planted(7, 8)
         same(pushed(stream, recording, [size]), stream.offline(recording))
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=12, deadline=None)
     @given(sizes=st.lists(st.integers(1, 90), min_size=1, max_size=10), name=st.sampled_from(list(DECODERS)))
     def test_for_chunks_of_different_sizes(self, sizes: list[int], name: str) -> None:
         stream, recording = DECODERS[name](), planted(8, 8)

@@ -28,7 +28,7 @@ from neurodecode.preprocess.meeg_noise import RobustScale, fit_robust_scale
 
 
 class TestRing:
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=50, deadline=None)
     @given(capacity=st.integers(1, 12), sizes=st.lists(st.integers(0, 30), max_size=12))
     def test_it_holds_the_newest_samples(self, capacity: int, sizes: list[int]) -> None:
         ring, sent = RingBuffer(2, capacity), np.zeros((2, 0))

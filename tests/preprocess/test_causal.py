@@ -88,7 +88,7 @@ class TestChunks:
         scale = np.abs(whole.data).max()
         np.testing.assert_allclose(parts, whole.data, rtol=0, atol=1e-5 * scale)
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=15, deadline=None)
     @given(sizes=st.lists(st.integers(1, 60), min_size=1, max_size=12), name=st.sampled_from(list(CHAINS)))
     def test_chunks_of_different_sizes(self, sizes: list[int], name: str) -> None:
         chain, signal = CHAINS[name](), recording(300)
@@ -96,7 +96,7 @@ class TestChunks:
         parts = in_chunks(chain, np.asarray(signal.data), sizes)
         np.testing.assert_allclose(parts, whole, rtol=0, atol=1e-5 * np.abs(whole).max())
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=15, deadline=None)
     @given(up=st.integers(1, 16), down=st.integers(2, 60), sizes=st.lists(st.integers(1, 40), min_size=1, max_size=6))
     def test_any_fraction_keeps_its_phase(self, up: int, down: int, sizes: list[int]) -> None:
         if up / down > 1 / 1.2:

@@ -26,7 +26,7 @@ def pieces(chain: CausalChain, source: ReplaySource) -> np.ndarray:
 def test_a_continuous_eeg_streams_as_it_is(real: Callable[..., Path], chunk: float) -> None:
     source = open_stream(f"replay:{real('eeglab_sample', 'eeglab_data.set')}", chunk=chunk)
     assert isinstance(source, ReplaySource)
-    whole = source.recording.crop(tmax=60.0) if chunk < 0.05 else source.recording
+    whole = source.recording.crop(tmax=15.0) if chunk < 0.05 else source.recording
     design = {"reference": "average", "notch": 60.0, "l_freq": 0.5, "h_freq": 30.0, "sfreq": 64.0}
     chain = CausalChain.design(whole, **design).fit_scale(whole)
     assert len(chain.channels) == 30, "the two EOG channels are no EEG"
