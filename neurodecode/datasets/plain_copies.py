@@ -91,7 +91,7 @@ def write_responses(
         Final name; it appears whole or not at all.
     shape : tuple of int
         (n_samples, n_units, n_times).
-    blocks : iterable of array
+    blocks : iterable of array of shape (n, n_units, n_times)
         The responses in their order, numbers of any precision, written as float32.
     samples, units : DataFrame
         One row per sample and per unit.
