@@ -2,6 +2,11 @@ from .bold import ar_noise as ar_noise
 from .bold import convolve_events as convolve_events
 from .bold import drift as drift
 from .bold import hrf as hrf
+from .connectome import PlantedTensor as PlantedTensor
+from .connectome import PlantedTraces as PlantedTraces
+from .connectome import circular_shifts as circular_shifts
+from .connectome import planted_tensor as planted_tensor
+from .connectome import planted_traces as planted_traces
 from .encoding import PlantedBands as PlantedBands
 from .encoding import PlantedEncoding as PlantedEncoding
 from .encoding import planted_bands as planted_bands

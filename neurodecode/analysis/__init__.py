@@ -1,0 +1,5 @@
+"""What responses are made of: factors, communities and gains, fitted by the methods of papers."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
