@@ -21,7 +21,7 @@ class Ensemble(NamedTuple):
     ranks: list[int]
     """Numbers of components, increasing."""
     fits: list[list[NTF]]
-    """For each rank its factorisations, the one of least error first, the components of the others in its order."""
+    """For each rank its factorisations, that of least error first, the components of the others in its order."""
     errors: NDArray[np.float64]
     """Relative errors, shape (n_ranks, n_restarts), increasing along the second axis."""
     similarity: NDArray[np.float64]
@@ -29,7 +29,7 @@ class Ensemble(NamedTuple):
     component_similarity: list[NDArray[np.float64]]
     """For each rank and component of the best fit: mean similarity of its partners in the other fits, shape (rank,)."""
     chance: NDArray[np.float64]
-    """Score of the best fit with others whose factors are shuffled, shape (n_ranks,): what `similarity` is without any agreement."""
+    """Score of the best fit with one whose factors are shuffled, shape (n_ranks,): `similarity` without any agreement."""
 
     def best(self, rank: int) -> NTF:
         """The fit of least error.
@@ -139,8 +139,8 @@ def align(fit: NTF, reference: NTF) -> NTF:
 
 
 def _fit(tensor: Any, rank: int, *rest: Any) -> NTF:
-    *options, seed = rest
-    return factorise(tensor, rank, *options, np.random.default_rng(seed)).ntf
+    mask, backend, device, max_sweeps, tol, seed = rest
+    return factorise(tensor, rank, mask, backend, device, max_sweeps, tol, np.random.default_rng(seed)).ntf
 
 
 def _collect(ranks: list[int], runs: Sequence[Sequence[NTF]]) -> Ensemble:

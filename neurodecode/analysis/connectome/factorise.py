@@ -84,7 +84,7 @@ def ntf_hals(
 def factorise(
     tensor: Any,
     rank: int,
-    mask: ArrayLike | None = None,
+    mask: ArrayLike | Observed | None = None,
     backend: str = "numpy",
     device: str | None = None,
     max_sweeps: int = 500,

@@ -87,7 +87,7 @@ def reproducibility(
         rng = np.random.default_rng([random_state, k])
         halves = _halve_samples(cells, rng) if split == "samples" else _halve_times(cells, rng)
         fits = [_best(half, len(reference.weights), n_restarts, backend, rng) for half in halves]
-        both = halves[0].mask.any(axis=0) & halves[1].mask.any(axis=0)  # pairs that both halves know
+        both = np.logical_and(*(half.mask.any(axis=0) for half in halves))  # pairs that both halves know
         values[:, k] = _compare(reference, fits, modes, both, n_shuffles, rng)
     similarity, chance = values.mean(axis=1)
     return Reproducibility((similarity - chance) / np.maximum(1 - chance, 1e-12), similarity, chance, split)
@@ -113,7 +113,7 @@ def _best(half: Cells, rank: int, n_restarts: int, backend: str, rng: np.random.
 
 
 def _compare(
-    reference: NTF, fits: list[NTF], modes: tuple[int, int], both: NDArray[np.bool_], n_shuffles: int, rng: np.random.Generator
+    reference: NTF, fits: list[NTF], modes: tuple[int, int], both: Array, n_shuffles: int, rng: np.random.Generator
 ) -> tuple[Array, Array]:
     """Similarity of the two partners of each component, and with one of them shuffled."""
 
