@@ -179,6 +179,15 @@ def _main(results: dict[str, Any]) -> dict[str, Any]:
     return decoded
 
 
+def connectome_sentence(found: dict[str, Any]) -> str:
+    """Components, what they explain, and how many of them come back, in one line."""
+    null = "not analysed" if found["chance"] is None else f"{found['chance']:.3f}"
+    return (
+        f"{found['rank']} components explain {found['score']:.3f} of the squared affinities of {found['n_names']} names in "
+        f"{found['n_samples']} samples (shifted traces {null}); {found['n_stable']} come back between halves of the samples"
+    )
+
+
 def _summary(result: Any) -> Any:
     """A result without its large arrays."""
     if type(result).__name__ in COMPARISONS:
@@ -212,6 +221,8 @@ def sentence(results: dict[str, Any]) -> str:
         return finding_sentence(results)
     if "n_candidates" in results:
         return retrieval_sentence(results)
+    if "n_stable" in results:
+        return connectome_sentence(results)
     if "score" not in results:
         name, rows = next(iter(results["contacts"].items()))
         top = ", ".join(f"{row['channel']} x {row['ratio']:.3g}" for row in rows[:3])

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from neurodecode.errors import ConfigError
 from neurodecode.pipeline.config_base import Compute, Labels, Positive, Settings
+from neurodecode.pipeline.config_connectome import Connectome
 from neurodecode.pipeline.config_meeg import MEEGImages, MEEGSpeech, Retrieving
 
 
@@ -296,7 +297,7 @@ class ModelToEpochs(Settings):
 
 
 Comparing = ModelToBrain | ModelToRdms | ModelToEpochs
-Config = FMRIDecoding | MEEGDecoding | IEEGQuality | Comparing | Retrieving
+Config = FMRIDecoding | MEEGDecoding | IEEGQuality | Comparing | Retrieving | Connectome
 MODELS: dict[str, type[Any]] = {
     "fmri_decoding": FMRIDecoding,
     "meeg_decoding": MEEGDecoding,
@@ -306,4 +307,5 @@ MODELS: dict[str, type[Any]] = {
     "model_to_epochs": ModelToEpochs,
     "meeg_speech": MEEGSpeech,
     "meeg_images": MEEGImages,
+    "connectome": Connectome,
 }

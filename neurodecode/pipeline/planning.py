@@ -17,11 +17,14 @@ from neurodecode.io.bids_search import MARKER, absolute, bids_files, find_record
 from neurodecode.io.bids_tables import applicable, confounds_path, events_path, read_events
 from neurodecode.io.stimuli import stimulus_path
 from neurodecode.pipeline.config import Config, FMRIDecoding, IEEGQuality, MEEGDecoding, ModelToBrain, ModelToEpochs, ModelToRdms
+from neurodecode.pipeline.config_connectome import Connectome
 from neurodecode.pipeline.config_meeg import MEEGImages, MEEGSpeech
+from neurodecode.pipeline.connectome import trace_inputs
 from neurodecode.pipeline.decode import DECODE
 from neurodecode.pipeline.generator import generator_files, generator_folder
 from neurodecode.pipeline.look import LOOK
 from neurodecode.pipeline.plan_compare import checked_file, compare_items, file_items
+from neurodecode.pipeline.plan_connectome import connectome_items, trace_items
 from neurodecode.pipeline.plan_meeg import retrieve_items, window_inputs, window_items
 from neurodecode.pipeline.prepare import PREPARE_BOLD, PREPARE_MEEG
 from neurodecode.pipeline.step import Item, Step
@@ -88,6 +91,9 @@ def find_units(config: Config, root: Path) -> list[Unit]:
     if isinstance(config, (MEEGSpeech, MEEGImages)):
         name = root.resolve().name
         return [Unit(name, name, name, (), window_inputs(root), None, f"{name}_desc-prepared", str(root))]
+    if isinstance(config, Connectome):
+        name = root.resolve().name
+        return [Unit(name, name, name, (), trace_inputs(config.input, root), None, f"{name}_desc-prepared", str(root))]
     chosen = config.input
     names = {"subject": chosen.subjects, "session": chosen.sessions, "task": chosen.tasks, "run": chosen.runs}
     image = {"space": chosen.space, "desc": chosen.desc, "res": chosen.res}
@@ -189,6 +195,8 @@ def prepare_items(config: Config, units: Sequence[Unit], root: Path, out: Path) 
         return file_items(config, units, out)
     if isinstance(config, (MEEGSpeech, MEEGImages)):
         return window_items(units, out)
+    if isinstance(config, Connectome):
+        return trace_items(config, units, out)
     step, blocks = _prepare_step(config)
     parameters = {name: getattr(config, name).model_dump(mode="json") for name in blocks if hasattr(config, name)}
     extra = {"reference": config.reference, "high_gamma": list(config.high_gamma)} if isinstance(config, IEEGQuality) else {}
@@ -226,6 +234,8 @@ def subject_items(config: Config, units: Sequence[Unit], out: Path, *, jobs: int
         return compare_items(config, units, out)
     if isinstance(config, (MEEGSpeech, MEEGImages)):
         return retrieve_items(config, units, out)
+    if isinstance(config, Connectome):
+        return connectome_items(config, units, out)
     subjects = list(dict.fromkeys(unit.subject for unit in units))
     inner = jobs if len(subjects) == 1 else 1
     parameters = {"decode": config.decode.model_dump(mode="json"), "seed": config.compute.seed, "title": config.title}

@@ -133,9 +133,11 @@ def data_of(config: Config, data: Path) -> Path:
     """The data folder; what a configuration wants simulated is written there first."""
     if getattr(config.input, "simulate", None) is None:
         return data
+    from neurodecode.pipeline.config_connectome import Connectome
+    from neurodecode.pipeline.connectome import simulate_traces
     from neurodecode.pipeline.meeg_windows import simulate_windows
 
-    return simulate_windows(config, data)  # type: ignore[arg-type]
+    return simulate_traces(config, data) if isinstance(config, Connectome) else simulate_windows(config, data)  # type: ignore[arg-type]
 
 
 def run_participants(

@@ -163,6 +163,11 @@ def _generation_rows(result: Any) -> list[dict[str, Any]]:
     ]
 
 
+def _connectome_rows(result: Any) -> list[dict[str, Any]]:
+    row = {"metric": "explained share", "fold": "mean", "held_out": "none", "score": result.explained}
+    return [{**row, "chance": result.null_explained}]
+
+
 def _training_rows(result: Any) -> list[dict[str, Any]]:
     common = {"metric": result.metric, "chance": result.chance, "baseline": result.baseline, "held_out": "test part"}
     seeds = [{**common, "fold": f"seed {seed}", "score": score} for seed, score in result.scores.items()]
@@ -177,6 +182,7 @@ _ROWS: dict[str, Callable[[Any], list[dict[str, Any]]]] = {
     "RoiResult": _roi_rows,
     "ReconstructionResult": _reconstruction_rows,
     "TrainedRetrieval": _training_rows,
+    "ConnectomeResult": _connectome_rows,
     "StimulusRetrieval": _retrieval_rows,
     "RetrievalCourse": _course_rows,
     "GenerationTable": _generation_rows,

@@ -11,6 +11,7 @@ import pandas as pd
 
 from neurodecode.report import figures
 from neurodecode.report.comparisons import comparison_section, layers_section
+from neurodecode.report.connectome import connectome_section
 from neurodecode.report.contents import RunContents
 from neurodecode.report.live import latency_section
 from neurodecode.report.maps import map_pictures, maps_of
@@ -378,5 +379,6 @@ RENDERERS: dict[str, Callable[[str, Any, RunContents], Section]] = {
     "RetrievalCourse": course_section,
     "GenerationTable": generation_section,
     "LatencyReport": latency_section,
+    "ConnectomeResult": connectome_section,
     "DataFrame": _table,
 }

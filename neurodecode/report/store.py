@@ -39,6 +39,7 @@ _RESULT_TYPES = {  # name of the type -> module that defines it
     "RetrievalCourse": "neurodecode.decode.time_windows",
     "GenerationTable": "neurodecode.decode.meeg_generation",
     "LatencyReport": "neurodecode.decode.stream_latency",
+    "ConnectomeResult": "neurodecode.analysis.connectome.result",
 }
 _REMEDY = "Run the pipeline again to write it anew"
 

@@ -6,6 +6,11 @@ from .communities import PlantedGraph as PlantedGraph
 from .communities import block_pattern as block_pattern
 from .communities import planted_blocks as planted_blocks
 from .communities import weighted_lfr as weighted_lfr
+from .connectome import PlantedTensor as PlantedTensor
+from .connectome import PlantedTraces as PlantedTraces
+from .connectome import circular_shifts as circular_shifts
+from .connectome import planted_tensor as planted_tensor
+from .connectome import planted_traces as planted_traces
 from .encoding import PlantedBands as PlantedBands
 from .encoding import PlantedEncoding as PlantedEncoding
 from .encoding import planted_bands as planted_bands

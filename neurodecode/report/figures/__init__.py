@@ -1,6 +1,7 @@
 """Figures of the report as functions that return matplotlib figures; no window, no global state."""
 
 from neurodecode.report.figures.comparisons import layer_curve, layer_regions, region_scores, score_course, target_scores
+from neurodecode.report.figures.connectome import community_matrices, component_courses, component_graph, rank_evidence
 from neurodecode.report.figures.live import latency
 from neurodecode.report.figures.pictures import image_scores, reconstructions
 from neurodecode.report.figures.quality import channel_values, contact_bars, event_counts, motion, spectra, tsnr
@@ -21,6 +22,9 @@ from neurodecode.report.figures.training import loss_curves, seed_scores
 
 __all__ = [
     "channel_values",
+    "community_matrices",
+    "component_courses",
+    "component_graph",
     "confusion",
     "contact_bars",
     "event_counts",
@@ -37,6 +41,7 @@ __all__ = [
     "motion",
     "pattern_course",
     "permutation_null",
+    "rank_evidence",
     "rdm_scores",
     "reconstructions",
     "region_scores",
