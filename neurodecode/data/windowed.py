@@ -85,12 +85,12 @@ class WindowedArray:
         return f"WindowedArray({' x '.join(map(str, self.shape))}, of {len(self._signals)} signals, not read yet)"
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
-        return (self._window(row) for row in range(len(self)))
+        return (self._window(row, np.empty(self.shape[1:], np.float32)) for row in range(len(self)))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         found = np.empty(self.shape, np.float32)
         for row in range(len(self)):
-            found[row] = self._window(row)
+            self._window(row, found[row])
         return found if dtype is None else found.astype(dtype, copy=False)
 
     def __getitem__(self, index: Any) -> Any:
@@ -154,24 +154,24 @@ class WindowedArray:
         }
         return WindowedArray(**{**held, **members})
 
-    def _window(self, row: int) -> NDArray[np.float32]:
-        """Numbers of one window."""
+    def _window(self, row: int, out: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Write the numbers of one window."""
         number, start, cut = int(self._signal[row]), int(self._start[row]), self.cut
         channels = self._channels[number]
-        stretch = np.asarray(self._signals[number][:, start : start + cut.n_samples], np.float32)[channels]
-        kept = stretch[:, cut.first : cut.stop]
-        offset = np.zeros((len(channels), 1))
+        stretch = np.asarray(self._signals[number][:, start : start + cut.n_samples], np.float32)
+        if not np.array_equal(channels, np.arange(len(stretch))):
+            stretch = stretch[channels]
+        out[:] = stretch[:, cut.first : cut.stop]
         if cut.baseline is not None:
-            offset += stretch[:, slice(*cut.baseline)].mean(axis=1, keepdims=True, dtype=np.float64)
+            out -= stretch[:, slice(*cut.baseline)].mean(axis=1, keepdims=True, dtype=np.float64).astype(np.float32)
         if self._center is not None:
-            offset += self._center[number][:, None]
-        found = kept - offset
+            out -= self._center[number][:, None].astype(np.float32)
         if self._spread is not None:
-            found /= self._spread[number][:, None]
+            out /= self._spread[number][:, None].astype(np.float32)
         if cut.clamp is not None:
-            np.clip(found, -cut.clamp, cut.clamp, out=found)
-        found[channels < 0] = np.nan
-        return np.asarray(found, np.float32)
+            np.clip(out, -cut.clamp, cut.clamp, out=out)
+        out[channels < 0] = np.nan
+        return out
 
 
 _NAMES = ("windows", "channels", "times")
