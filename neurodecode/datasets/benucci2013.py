@@ -156,4 +156,4 @@ def _closed(values: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
 def _normalised(tuning: NDArray[np.float64]) -> NDArray[np.float64]:
     low = tuning[..., :1].min(axis=1, keepdims=True)
     height = tuning[..., :1].max(axis=1, keepdims=True) - low
-    return (tuning - low) / height
+    return np.asarray((tuning - low) / height)

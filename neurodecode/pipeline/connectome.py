@@ -62,7 +62,11 @@ def simulate_traces(config: Connectome, folder: Path) -> Path:
     except TypeError as error:
         raise ConfigError(f"input.simulate: {error}") from error
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = {"traces": planted.traces.transpose(0, 2, 1), "sfreq": np.float64(planted.sfreq), **planted.truth.arrays}
+    arrays: dict[str, Any] = {
+        "traces": planted.traces.transpose(0, 2, 1),
+        "sfreq": np.float64(planted.sfreq),
+        **planted.truth.arrays,
+    }
     with atomic_write(folder / _SIMULATED) as partial, open(partial, "wb") as file:
         np.savez(file, **arrays)
     return folder

@@ -120,7 +120,7 @@ def simulate_windows(config: Retrieving, folder: Path) -> Path:
     given = dict(config.input.simulate or {})
     make = simulate.simulate_speech if isinstance(config, MEEGSpeech) else simulate.simulate_images
     pictures = given.pop(_PICTURES, None)
-    known = list(make.__kwdefaults__)
+    known = list(make.__kwdefaults__ or {})
     unknown = [name for name in given if name not in known]
     if unknown:
         raise ConfigError(f"input.simulate: {unknown[0]!r} is unknown: {suggest(unknown[0], [*known, _PICTURES])}")

@@ -89,7 +89,7 @@ def simulate_adaptation(
     stimuli, preferred = (-90 + 180 * np.arange(n) / n for n in (n_stimuli, n_units))
     drive = gaussian_tuning(stimuli, preferred, tuning_width, baseline)
     recurrent = gaussian_recurrence(preferred, recurrent_strength, recurrent_width)
-    through = np.linalg.inv(np.eye(n_units) - recurrent)
+    through: NDArray[np.float64] = np.linalg.inv(np.eye(n_units) - recurrent).astype(float)
     uniform = np.full(n_stimuli, 1 / n_stimuli)
     readout = _readout(drive, through)
     probability = np.stack([biased_ensemble(stimuli, adapter, _SHARES[i % 11], 180 / n_stimuli / 2) for i in range(n_sessions)])

@@ -25,11 +25,11 @@ class Ensemble(NamedTuple):
     errors: NDArray[np.float64]
     """Relative errors, shape (n_ranks, n_restarts), increasing along the second axis."""
     similarity: NDArray[np.float64]
-    """Factor match score of each fit with the best one of its rank, shape (n_ranks, n_restarts); best 1. The first column is 1."""
+    """Factor match score of each fit with the best one of its rank, shape (n_ranks, n_restarts); the first column is 1."""
     component_similarity: list[NDArray[np.float64]]
     """For each rank and component of the best fit: mean similarity of its partners in the other fits, shape (rank,)."""
     chance: NDArray[np.float64]
-    """Score of the best fit with one whose factors are shuffled, shape (n_ranks,): `similarity` without any agreement."""
+    """Score of the best fit with a shuffled one, shape (n_ranks,): `similarity` without any agreement."""
 
     def best(self, rank: int) -> NTF:
         """The fit of least error.

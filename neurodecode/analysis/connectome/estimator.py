@@ -233,7 +233,7 @@ class DynamicConnectome(Parameters):
         """
         found = self._found()
         members = vars(found)
-        arrays = {name: value for name, value in members.items() if isinstance(value, np.ndarray)}
+        arrays: dict[str, Any] = {name: value for name, value in members.items() if isinstance(value, np.ndarray)}
         tables = {name: value.to_dict("list") for name, value in members.items() if isinstance(value, pd.DataFrame)}
         plain = {name: value for name, value in members.items() if name not in arrays and name not in tables}
         with atomic_folder(folder, marker=_CONFIG) as partial:
@@ -275,7 +275,7 @@ class DynamicConnectome(Parameters):
             arrays = _arrays(Path(folder) / _ARRAYS, content["sha256"][_ARRAYS])
             model = cls(**content["parameters"])
             weights, pairs = arrays.pop("weights"), arrays.pop("pairs")
-            tables = {name: pd.DataFrame(value) for name, value in content["tables"].items()}
+            tables: dict[str, Any] = {name: pd.DataFrame(value) for name, value in content["tables"].items()}
             model.result_ = ConnectomeResult(**content["plain"], **arrays, **tables)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CorruptFileError(path, f"it is no readable analysis ({error})", "Save the analysis again") from error
@@ -286,8 +286,13 @@ class DynamicConnectome(Parameters):
     # --- steps -----------------------------------------------------------------------------------------------------
 
     def _affinities(self, traces: Sequence[Any], given: dict[str, Any]) -> AffinityTensor:
-        options = {"kind": self.affinity, "derivative": self.derivative, "smoothing_s": self.smoothing_s, "path": self.path}
-        return affinity_tensor(traces, sample_mode=self.sample_mode, **options, **given)
+        options: dict[str, Any] = {
+            "kind": self.affinity,
+            "derivative": self.derivative,
+            "smoothing_s": self.smoothing_s,
+            "path": self.path,
+        }
+        return affinity_tensor(traces, sample_mode=self.sample_mode, path=self.path, **options, **given)
 
     def _factorise(
         self, affinities: AffinityTensor, executor: Executor | None
@@ -398,7 +403,7 @@ def _rank_table(curves: RankCurves | None) -> pd.DataFrame:
     return pd.DataFrame(dict(zip(columns, [curves.ranks, *errors, *curves[3:6]], strict=True)))
 
 
-def _arrays(path: Path, digest: str) -> dict[str, NDArray[Any]]:
+def _arrays(path: Path, digest: str) -> dict[str, Any]:
     if not path.is_file() or sha256_file(path) != digest:
         what = "differs from what was saved" if path.is_file() else "is missing"
         raise CorruptFileError(path, f"this file of a saved analysis {what}", "Save the analysis again")

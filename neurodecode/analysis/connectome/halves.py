@@ -87,7 +87,7 @@ def reproducibility(
         rng = np.random.default_rng([random_state, k])
         halves = _halve_samples(cells, rng) if split == "samples" else _halve_times(cells, rng)
         fits = [_best(half, len(reference.weights), n_restarts, backend, rng) for half in halves]
-        both = np.logical_and(*(half.mask.any(axis=0) for half in halves))  # pairs that both halves know
+        both = np.asarray(halves[0].mask.any(axis=0) & halves[1].mask.any(axis=0))  # pairs that both halves know
         values[:, k] = _compare(reference, fits, modes, both, n_shuffles, rng)
     similarity, chance = values.mean(axis=1)
     return Reproducibility((similarity - chance) / np.maximum(1 - chance, 1e-12), similarity, chance, split)

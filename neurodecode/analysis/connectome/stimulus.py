@@ -34,10 +34,10 @@ def stimulus_courses(events: pd.DataFrame, times: ArrayLike) -> dict[str, NDArra
     """
     check_columns(events, ["onset", "duration", "trial_type"], "events")
     t = np.asarray(times, float)
-    found = {}
+    found: dict[str, NDArray[np.bool_]] = {}
     for kind, part in events.groupby(events["trial_type"].astype(str), sort=True):
         onset, end = part["onset"].to_numpy(float), (part["onset"] + part["duration"]).to_numpy(float)
-        on = ((t[:, None] >= onset) & (t[:, None] < end)).any(axis=1)
+        on = np.asarray(((t[:, None] >= onset) & (t[:, None] < end)).any(axis=1))
         if on.any() and not on.all():
             found[str(kind)] = on
     return found

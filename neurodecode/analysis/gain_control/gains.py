@@ -97,7 +97,7 @@ def as_probability(values: ArrayLike) -> _Floats:
         raise DataError(
             f"probabilities must be a vector of at least 0 that sums to 1, got {p.shape}, from {low}, sum {p.sum():g}"
         )
-    return p / p.sum()
+    return np.asarray(p / p.sum())
 
 
 def linear_readout(tuning: ArrayLike, probability: ArrayLike, M: ArrayLike, *, ridge: float = 1e-6) -> _Floats:

@@ -313,7 +313,7 @@ class GainControlModel(Parameters):
 
     def _stimuli(self, stimuli: ArrayLike | None, told: Any, control: _Floats) -> _Floats:
         if stimuli is None and told is None:
-            return np.arange(control.shape[1]) * self.period / control.shape[1]
+            return np.asarray(np.arange(control.shape[1]) * self.period / control.shape[1])
         found = np.asarray(told[0] if stimuli is None else stimuli, float)
         if found.shape != (control.shape[1],):
             raise DataError(f"stimuli must have shape ({control.shape[1]},), one per row of the tuning, got {found.shape}")

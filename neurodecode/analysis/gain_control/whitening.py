@@ -59,7 +59,7 @@ def whitening_frame(n_units: int) -> _Floats:
     columns = np.arange(len(i))
     frame[i, columns] = 1.0
     frame[j, columns] += i != j
-    return frame / np.linalg.norm(frame, axis=0)
+    return np.asarray(frame / np.linalg.norm(frame, axis=0))
 
 
 def whitening_gains(C: Any, W: ArrayLike | None = None, *, alpha: float = 1.0) -> _Floats:

@@ -145,7 +145,7 @@ def component_graph(result: Any, component: int = 0) -> Figure:
         colour = PALETTE[result.labels[component][a] % len(PALETTE)] if same else FAINT
         ax.plot(*places[[a, b]].T, color=colour, linewidth=0.3 + 2.5 * weight[pair] / weight.max(), alpha=0.8, zorder=1)
     colours = [PALETTE[label % len(PALETTE)] for label in result.labels[component]]
-    ax.scatter(*places.T, color=colours, s=18, zorder=2)
+    ax.scatter(places[:, 0], places[:, 1], color=colours, s=18, zorder=2)
     for name, (x, y) in zip(result.names, 1.06 * places, strict=True):
         ax.text(x, y, name, fontsize=max(3.5, min(7.0, 260 / n)), color=INK, ha="left" if x > 0 else "right", va="center")
     ax.set_axis_off()
