@@ -4,46 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from neurodecode.errors import ConfigError
 from neurodecode.pipeline.config_base import Compute, Labels, Positive, Settings
-
-SPEECH_SETS = ("meg_masc", "mous", "broderick2018", "brennan2019", "libribrain")
-IMAGE_SETS = ("things_meg", "things_eeg2")
 
 
 class WindowsInput(Settings):
-    """Where windows come from: a folder of prepared ones, a public data set, or a simulation written into the folder."""
+    """Where windows come from: a folder of prepared ones, or a simulation written into the folder."""
 
-    dataset: str | None = Field(None, description="name of a public data set; without one the folder holds prepared windows")
     simulate: dict[str, Any] | None = Field(None, description="arguments of simulate_speech or simulate_images")
     subjects: Labels = None
-    options: dict[str, Any] = Field(default_factory=dict, description="what load() of the data set asks for besides")
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> WindowsInput:
-        if self.dataset is not None and self.simulate is not None:
-            raise ConfigError(f"windows come from a data set or are simulated, got {self.dataset!r} and {self.simulate!r}")
-        return self
-
-
-class SpeechTargets(Settings):
-    """Features of the speech that was heard, for recordings; prepared windows bring their own."""
-
-    features: Literal["wav2vec", "mel"] = "wav2vec"
-    source: str | None = Field(None, description="folder of a wav2vec 2.0 model, or its id in the hub's cache")
-    revision: str | None = None
-    preset: str = Field("code", description="layers that are averaged, see features.speech")
-
-
-class ImageTargets(Settings):
-    """Embeddings of the images that were seen, for recordings; prepared windows bring their own."""
-
-    source: str | None = Field(None, description="folder of a vision network, or its id in the hub's cache")
-    revision: str | None = None
-    layer: int | None = Field(None, description="by default the last")
-    pooling: str | None = None
 
 
 class Found(Settings):
@@ -107,7 +77,6 @@ class MEEGSpeech(Settings):
     description: str = ""
     compute: Compute = Compute()
     input: WindowsInput = WindowsInput()
-    targets: SpeechTargets = SpeechTargets()
     decoder: SpeechNetwork = SpeechNetwork()
     retrieval: Found = Found(k=[1, 10])
 
@@ -120,7 +89,6 @@ class MEEGImages(Settings):
     description: str = ""
     compute: Compute = Compute()
     input: WindowsInput = WindowsInput()
-    targets: ImageTargets = ImageTargets()
     decoder: ImageNetwork = ImageNetwork()
     retrieval: Found = Found(k=[1, 5], aggregation="instance")
     zero_shot: bool = Field(True, description="refuse test images whose concept occurs in training")
