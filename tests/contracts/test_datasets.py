@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 from contracts.members import modules
-from datasets import meeg_miniatures, miniatures, worm_miniatures
+from datasets import meeg_miniatures, miniatures, speech_miniatures, worm_miniatures
 from house.source import ROOT
 
 from neurodecode.data import Recording, Responses, Stimuli
@@ -38,12 +38,12 @@ MINIATURES: dict[str, Miniature] = {
     "haxby2001": Miniature(miniatures.write_haxby2001, "1", {"manifest": miniatures.haxby2001()}),
     "auditory_oddball": Miniature(miniatures.write_auditory_oddball, "001", {"manifest": miniatures.auditory_oddball()}),
     "benucci2013": Miniature(lambda root: write_benucci(root, simulate_adaptation()), "3"),
-    "brennan2019": Miniature(meeg_miniatures.write_brennan2019, "01"),
-    "broderick2018": Miniature(meeg_miniatures.write_broderick2018, "1"),
+    "brennan2019": Miniature(speech_miniatures.write_brennan2019, "01"),
+    "broderick2018": Miniature(speech_miniatures.write_broderick2018, "1"),
     "celegans_neural": Miniature(worm_miniatures.write_celegans_neural, "worm0", {"source": "Kato2015"}),
-    "libribrain": Miniature(meeg_miniatures.write_libribrain, "0", {"manifest": meeg_miniatures.libribrain()}),
-    "meg_masc": Miniature(meeg_miniatures.write_meg_masc, "01", {"manifest": meeg_miniatures.meg_masc()}),
-    "mous": Miniature(meeg_miniatures.write_mous, "A2002", {"manifest": meeg_miniatures.mous()}),
+    "libribrain": Miniature(speech_miniatures.write_libribrain, "0", {"manifest": speech_miniatures.libribrain()}),
+    "meg_masc": Miniature(speech_miniatures.write_meg_masc, "01", {"manifest": speech_miniatures.meg_masc()}),
+    "mous": Miniature(speech_miniatures.write_mous, "A2002", {"manifest": speech_miniatures.mous()}),
     "things_eeg2": Miniature(meeg_miniatures.converted_things_eeg2, "01", {"manifest": meeg_miniatures.things_eeg2()}),
     "things_meg": Miniature(meeg_miniatures.write_things_meg, "1", {"manifest": meeg_miniatures.things_meg()}),
     "yemini2021": Miniature(worm_miniatures.write_yemini2021, "worm2"),

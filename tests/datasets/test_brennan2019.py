@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.io
-from datasets import meeg_miniatures as mini
+from datasets import speech_miniatures as mini
 
 from neurodecode import datasets
 from neurodecode.errors import CorruptFileError, DataError, FormatError

@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from datasets import meeg_miniatures as mini
+from datasets import speech_miniatures as mini
 
 from neurodecode import datasets
 from neurodecode.errors import CorruptFileError, DataError, FormatError

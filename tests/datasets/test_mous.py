@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from bids_trees import write_table
-from datasets import meeg_miniatures as mini
+from datasets import speech_miniatures as mini
 
 from neurodecode import datasets
 from neurodecode.datasets._mous_events import heard, read
