@@ -25,7 +25,6 @@ def worlds(what: str) -> Iterator[tuple[str, Any, dict[str, Any], tuple[int, int
     """Name, generator, arguments and places of each row."""
     if what == "speech":
         yield from ((f"disc, snr {snr:g}", simulate_speech, {**LARGE, "lead_field": "disc", "snr": snr}, (1, 10)) for snr in SNRS)
-        yield from ((f"sphere, snr {snr:g}", simulate_speech, {**LARGE, "snr": snr}, (1, 10)) for snr in SNRS[:4])
     elif what == "small":
         for head in ("disc", "sphere"):
             for share, snrs in ((0.5, (0.05, 0.02, 0.008)), (1.0, (0.3, 0.1))):

@@ -117,7 +117,7 @@ def test_noise_has_the_known_covariance_and_the_power_of_one_over_f() -> None:
         (0.003, (0.2, 0.5), (0.64, 0.84)),
     ],
 )
-def test_ceiling_of_the_published_calibration(snr: float, first: tuple[float, float], tenth: tuple[float, float]) -> None:
+def test_ceiling_at_each_signal_to_noise_ratio(snr: float, first: tuple[float, float], tenth: tuple[float, float]) -> None:
     world = simulate_speech(
         n_sensors=32, n_features=12, n_sources=12, sfreq=40.0, n_train=100, n_validation=40, snr=snr, lead_field="disc"
     )
