@@ -115,10 +115,10 @@ def planted_traces(
 ) -> PlantedTraces:
     """Simulate calcium-like traces in which three overlapping groups of neurons share a drive, each in a window of its own.
 
-    Groups are a third, a third and a quarter of the neurons; the last one shares two neurons with each of the others' ends. Their
-    windows are .1 to .35, .4 to .65 and .725 to .95 of the duration, and a group takes part in an animal with a probability of
-    .75. The drive is a smoothed random walk of unit standard deviation, times .35, times .6 to 1.4 per neuron. Background is a
-    detrended random walk of steps of .03, noise has a standard deviation of .05. Frames are .25 s long.
+    Groups are a third, a third and a quarter of the neurons, each sharing two with the next. Their windows are .1 to .35,
+    .4 to .65 and .725 to .95 of the duration, and a group takes part in an animal with a probability of .75. The drive is a
+    smoothed random walk of unit standard deviation, times .35, times .6 to 1.4 per neuron. Background is a detrended random
+    walk of steps of .03, noise has a standard deviation of .05. Frames are .25 s long.
 
     Parameters
     ----------
@@ -198,13 +198,14 @@ def _animal(
     from scipy.signal import detrend
 
     rng, shape = item_generator(random_state, f"animal {k}"), (members.shape[1], active.shape[1])
-    traces = detrend(np.cumsum(0.03 * rng.standard_normal(shape), axis=1), axis=1) + 0.05 * rng.standard_normal(shape)
+    background = detrend(np.cumsum(0.03 * rng.standard_normal(shape), axis=1), axis=1)
+    traces: NDArray[np.float64] = np.asarray(background) + 0.05 * rng.standard_normal(shape)
     for member, when, there in zip(members, active, present, strict=True):
         walk = uniform_filter1d(np.cumsum(rng.standard_normal(int(when.sum()))), 9)
-        strength = rng.uniform(0.6, 1.4, shape[0])
+        strength = rng.uniform(0.6, 1.4, (shape[0], 1))
         if there:
-            traces[np.ix_(member, when)] += 0.35 * strength[member, None] * ((walk - walk.mean()) / walk.std())
-    return np.asarray(traces)
+            traces[np.ix_(member, when)] += 0.35 * strength[member] * ((walk - walk.mean()) / walk.std())
+    return traces
 
 
 def _groups(n_neurons: int) -> NDArray[np.bool_]:

@@ -5,6 +5,8 @@ from .ensemble import Ensemble as Ensemble
 from .ensemble import fit_ensemble as fit_ensemble
 from .factorise import ntf_hals as ntf_hals
 from .factors import NTF as NTF
+from .halves import Reproducibility as Reproducibility
+from .halves import reproducibility as reproducibility
 from .implicit import SeparableAffinity as SeparableAffinity
 from .pairs import fold_pairs as fold_pairs
 from .pairs import pair_affinity as pair_affinity
@@ -12,5 +14,4 @@ from .pairs import split_rates as split_rates
 from .rank import RankCurves as RankCurves
 from .rank import rank_curves as rank_curves
 from .rates import rates_of_change as rates_of_change
-from .reproducibility import Reproducibility as Reproducibility
 from .scores import factor_match_score as factor_match_score

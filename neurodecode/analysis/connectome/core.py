@@ -43,7 +43,7 @@ def core_consistency(cells: Cells, fit: NTF) -> float:
     return float(100 * (1 - np.square(core - ideal).sum() / rank))
 
 
-def _dense(cells: Cells, inverse: list[Floats]) -> Floats:
+def _dense(cells: Cells, inverse: list[Array]) -> Floats:
     n_times, n_samples, n_pairs = cells.shape
     by_cell = np.zeros((len(inverse[0]), n_samples, n_pairs))
     step = max(2**22 // (n_samples * n_pairs), 1)
@@ -53,13 +53,13 @@ def _dense(cells: Cells, inverse: list[Floats]) -> Floats:
     return np.asarray(np.einsum("awp,bw,cp->abc", by_cell, *inverse[1:], optimize=True))
 
 
-def _implicit(cells: Cells, inverse: list[Floats]) -> Floats:
+def _implicit(cells: Cells, inverse: list[Array]) -> Floats:
     problem = SeparableProblem(cells.source, Observed.from_mask(cells.mask, cells.shape), get_kernels())
     by_time: Array = problem.against_pairs(inverse[2].astype(problem.dtype))
     return np.asarray(np.einsum("ctw,at,bw->abc", by_time.astype(np.float64), *inverse[:2], optimize=True))
 
 
-def _missing(cells: Cells, factors: list[Floats], inverse: list[Floats]) -> Floats:
+def _missing(cells: Cells, factors: list[Floats], inverse: list[Array]) -> Floats:
     """What the factorisation has where nothing was observed, against the inverse factors."""
     time, sample, pair = factors
     lost = ~cells.mask

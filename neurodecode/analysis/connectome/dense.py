@@ -140,7 +140,7 @@ class DenseProblem:
     def _first_grams(self, factors: Sequence[Array]) -> list[Floats]:
         if self.observed is None:
             return [shared_gram([gram(factor) for factor in factors[1:]])]
-        return [self.observed.first_gram(block, factors[1:]) for block in range(len(self.observed.cells))]
+        return list(self.observed.first_grams(factors[1:]))
 
     def _blocks(self, size: int | None = None) -> Iterator[_Block]:
         """Rows that are read at once; the mask does not change within them."""

@@ -236,9 +236,8 @@ class SeparableProblem:
         if self.observed is None:
             update(factors[0], target, shared_gram([gram(factor) for factor in factors[1:]]), passes)
             return
-        bounds = self.observed.bounds
-        for block, (start, stop) in enumerate(pairwise(bounds)):
-            block_gram = self.observed.first_gram(block, factors[1:])
+        grams = self.observed.first_grams(factors[1:])
+        for block_gram, (start, stop) in zip(grams, pairwise(self.observed.bounds), strict=True):
             update(factors[0][:, start:stop], target[:, start:stop], block_gram, passes)
 
     def _row_blocks(self) -> Iterator[slice]:

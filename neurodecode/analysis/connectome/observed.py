@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from neurodecode.analysis.connectome.factors import Array, Floats
 from neurodecode.errors import DataError
 
-_ROWS = 2**13  # entries of a mode whose products of components are held at once, in double precision
+_CELLS = 2**13  # cells whose products of components are held at once, in double precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,22 +111,21 @@ class Observed:
         kept = np.flatnonzero(np.diff(bounds))
         return Observed(np.r_[bounds[kept], bounds[-1]], self.cells[kept])
 
-    def first_gram(self, block: int, factors: Sequence[Array]) -> Floats:
+    def first_grams(self, factors: Sequence[Array]) -> Floats:
         """Gram of the first mode, the same for all entries of a block.
 
         Parameters
         ----------
-        block : int
-            Block.
         factors : sequence of array of shape (rank, dim)
             The other modes.
 
         Returns
         -------
-        array of shape (rank, rank)
+        array of shape (n_blocks, rank, rank)
             In double precision.
         """
-        return _moments(self.cells[block][None], factors)[..., 0]
+        cells = self.cells.reshape(len(self.cells), -1)
+        return _square(_moments(cells, [_products(factor) for factor in factors]), len(factors[0]))
 
     def row_grams(self, mode: int, factors: Sequence[Array]) -> RowGrams:
         """Grams of another mode, one per entry.
@@ -143,30 +142,42 @@ class Observed:
         RowGrams
             Computed when asked for.
         """
-        first = [np.asarray(factors[0][:, a:b], np.float64) for a, b in zip(self.bounds[:-1], self.bounds[1:], strict=True)]
-        grams = [block @ block.T for block in first]
-        others = [factor for k, factor in enumerate(factors) if k not in (0, mode)]
-        cells = np.moveaxis(self.cells, mode, 1)
+        first = np.add.reduceat(_products(factors[0]), self.bounds[:-1], axis=1)
+        others = [_products(factor) for k, factor in enumerate(factors) if k not in (0, mode)]
+        cells = np.moveaxis(self.cells, mode, 0)
 
         def of(part: slice) -> Floats:
-            return np.asarray(sum(g[:, :, None] * _moments(c[part], others) for g, c in zip(grams, cells, strict=True)))
+            some = cells[part]
+            grams = _square(_moments(some.reshape(len(some), -1), [first, *others]), len(factors[0]))
+            return np.moveaxis(grams, 0, 2)
 
         return RowGrams(of)
 
 
-def _moments(cells: NDArray[np.bool_], factors: Sequence[Array]) -> Floats:
-    """Products of components summed over the observed cells of each entry: cells (n, dims...) to (rank, rank, n)."""
-    rank = len(factors[0]) if factors else 0
-    if not factors:
-        return cells.astype(np.float64)[None, None]
-    last = factors[-1]
-    flat = cells.reshape(-1, cells.shape[-1])
-    total = np.zeros((len(flat), rank * rank))
-    for start in range(0, flat.shape[1], _ROWS):
-        v = last[:, start : start + _ROWS].astype(np.float64)
-        total += flat[:, start : start + _ROWS] @ (v[:, None] * v[None]).reshape(rank * rank, -1).T
-    for factor in factors[-2::-1]:
-        v = factor.astype(np.float64)
-        products = (v[:, None] * v[None]).reshape(rank * rank, -1).T
-        total = (total.reshape(-1, len(products), rank * rank) * products).sum(axis=1)
-    return total.T.reshape(rank, rank, -1)
+def _products(factor: Array) -> Floats:
+    """Products of all pairs of components, shape (rank (rank + 1) / 2, dim), in double precision."""
+    i, j = np.triu_indices(len(factor))
+    v = factor.astype(np.float64)
+    return np.asarray(v[i] * v[j])
+
+
+def _moments(cells: NDArray[np.bool_], products: Sequence[Floats]) -> Floats:
+    """Products of components summed over the observed cells of each row; cells (n, product of dims) to (n, n_products)."""
+    total = np.zeros((len(cells), len(products[0])))
+    dims = tuple(product.shape[1] for product in products)
+    for start in range(0, cells.shape[1], _CELLS):
+        some = cells[:, start : start + _CELLS]
+        index = np.unravel_index(np.arange(start, start + some.shape[1]), dims)
+        weights = products[-1][:, index[-1]]
+        for product, place in zip(products[:-1], index[:-1], strict=True):
+            weights *= product[:, place]
+        total += some @ weights.T
+    return total
+
+
+def _square(products: Floats, rank: int) -> Floats:
+    """From (n, n_products) to symmetric (n, rank, rank)."""
+    i, j = np.triu_indices(rank)
+    grams = np.empty((len(products), rank, rank))
+    grams[:, i, j] = grams[:, j, i] = products
+    return grams

@@ -1,4 +1,4 @@
-"""Parts of a tensor, whichever way it is given: some samples, some times, and the time over which it is correlated with itself."""
+"""Parts of a tensor, whichever way it is given, and the time over which it is correlated with itself."""
 
 from __future__ import annotations
 

@@ -248,8 +248,8 @@ def _usable(sample: Traces) -> NDArray[np.intp]:
     if len(part):
         first = part[0]
         raise DataError(
-            f"{sample.names[first]!r} of {sample.label} is NaN at {int(lost[first].sum())} of {lost.shape[1]} times, as are {len(part)} "
-            "traces in part: interpolate them, or set them to NaN throughout"
+            f"{sample.names[first]!r} of {sample.label} is NaN at {int(lost[first].sum())} of {lost.shape[1]} times ({len(part)} "
+            "traces are so in part): interpolate it, or set it to NaN throughout"
         )
     if np.isinf(sample.data).any():
         raise DataError(f"traces of {sample.label} must be finite or NaN, got {int(np.isinf(sample.data).sum())} infinite values")
