@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neurodecode.analysis.connectome.factorise import factorise
+from neurodecode.analysis.connectome.factorise import Settings, factorise
 from neurodecode.analysis.connectome.factors import NTF
 from neurodecode.errors import DataError
 from neurodecode.metrics.clustering import factor_match_chance, match_factors
@@ -21,7 +21,7 @@ class Ensemble(NamedTuple):
     ranks: list[int]
     """Numbers of components, increasing."""
     fits: list[list[NTF]]
-    """For each rank its factorisations, that of least error first, the components of the others in its order."""
+    """For each rank its factorisations, that of least error first, components of the others in its order."""
     errors: NDArray[np.float64]
     """Relative errors, shape (n_ranks, n_restarts), increasing along the second axis."""
     similarity: NDArray[np.float64]
@@ -29,7 +29,7 @@ class Ensemble(NamedTuple):
     component_similarity: list[NDArray[np.float64]]
     """For each rank and component of the best fit: mean similarity of its partners in the other fits, shape (rank,)."""
     chance: NDArray[np.float64]
-    """Score of the best fit with a shuffled one, shape (n_ranks,): `similarity` without any agreement."""
+    """Score of the best fit with a shuffled one, shape (n_ranks,): `similarity` without agreement."""
 
     def best(self, rank: int) -> NTF:
         """The fit of least error.
@@ -83,12 +83,18 @@ def fit_ensemble(
     n_restarts : int
         Starts per rank, two or more.
     mask : array_like of bool, optional
-        Observed cells, as in `ntf_hals`.
+        Observed cells, of the shape of the tensor or one that broadcasts to it.
     executor : concurrent.futures.Executor, optional
         Runs the fits in parallel, e.g. a ``ThreadPoolExecutor``; the numbers are the same without.
     random_state : int
         Seed; each fit has its own, drawn from it, its rank and its number.
-    backend, device, max_sweeps, tol
+    backend : str
+        As in `ntf_hals`.
+    device : str, optional
+        As in `ntf_hals`.
+    max_sweeps : int
+        As in `ntf_hals`.
+    tol : float
         As in `ntf_hals`.
 
     Returns
@@ -105,8 +111,8 @@ def fit_ensemble(
     if not wanted or n_restarts < 2:
         raise DataError(f"an ensemble needs one rank or more and two starts or more, got {wanted} and {n_restarts!r}")
     jobs = [(rank, start) for rank in wanted for start in range(n_restarts)]
-    options = (mask, backend, device, max_sweeps, tol)
-    calls = [(tensor, rank, *options, [random_state, rank, start]) for rank, start in jobs]
+    settings = Settings(backend, device, max_sweeps, tol)
+    calls = [(tensor, rank, mask, settings, [random_state, rank, start]) for rank, start in jobs]
     if executor is None:
         fits = [_fit(*call) for call in calls]
     else:
@@ -138,9 +144,8 @@ def align(fit: NTF, reference: NTF) -> NTF:
     return NTF(fit.weights[order], [factor[:, order] for factor in fit.factors], fit.error)
 
 
-def _fit(tensor: Any, rank: int, *rest: Any) -> NTF:
-    mask, backend, device, max_sweeps, tol, seed = rest
-    return factorise(tensor, rank, mask, backend, device, max_sweeps, tol, np.random.default_rng(seed)).ntf
+def _fit(tensor: Any, rank: int, mask: Any, settings: Settings, seed: list[int]) -> NTF:
+    return factorise(tensor, rank, mask, settings, np.random.default_rng(seed)).ntf
 
 
 def _collect(ranks: list[int], runs: Sequence[Sequence[NTF]]) -> Ensemble:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +15,19 @@ from neurodecode.analysis.connectome.implicit import SeparableAffinity, Separabl
 from neurodecode.analysis.connectome.kernels import get_kernels
 from neurodecode.analysis.connectome.observed import Observed
 from neurodecode.errors import DataError
+
+
+class Settings(NamedTuple):
+    """Who computes a factorisation, and how long; as in `ntf_hals`."""
+
+    backend: str = "numpy"
+    """``"numpy"`` or ``"torch"``."""
+    device: str | None = None
+    """Device of torch."""
+    max_sweeps: int = 500
+    """Sweeps at most."""
+    tol: float = 1e-6
+    """Relative change of the error at which to stop."""
 
 
 def ntf_hals(
@@ -41,15 +54,15 @@ def ntf_hals(
 
     Parameters
     ----------
-    tensor : array_like, AffinityTensor or SeparableAffinity
-        Tensor of two or more modes, a memory map included; float32 is kept, float64 is solved in double precision. An
+    tensor : array_like of shape (dim of mode 0, dim of mode 1, ...), AffinityTensor or SeparableAffinity
+        Two or more modes, a memory map included; float32 is kept, float64 is solved in double precision. An
         `AffinityTensor` brings its own mask. From a `SeparableAffinity`, or an `AffinityTensor` whose array was not built, pairs
         are never built.
     rank : int
         Components.
     mask : array_like of bool, optional
-        Observed cells (True), of a shape that broadcasts to that of the tensor. Fast where it changes in blocks of the first
-        mode, or not at all.
+        Observed cells (True), of the shape of the tensor or one that broadcasts to it, e.g. (n_samples, n_pairs) for all times.
+        Fast where it changes in blocks of the first mode, or not at all.
     backend : str
         ``"numpy"`` or ``"torch"``.
     max_sweeps : int
@@ -78,17 +91,15 @@ def ntf_hals(
     --------
     >>> weights, factors, error = ntf_hals(tensor, 6, mask=mask, random_state=0)  # doctest: +SKIP
     """
-    return factorise(tensor, rank, mask, backend, device, max_sweeps, tol, random_state, init).ntf
+    settings = Settings(backend, device, max_sweeps, tol)
+    return factorise(tensor, rank, mask, settings, random_state, init).ntf
 
 
 def factorise(
     tensor: Any,
     rank: int,
-    mask: ArrayLike | Observed | None = None,
-    backend: str = "numpy",
-    device: str | None = None,
-    max_sweeps: int = 500,
-    tol: float = 1e-6,
+    mask: Any,
+    settings: Settings,
     random_state: int | np.random.Generator | None = None,
     init: Any = None,
 ) -> HalsResult:
@@ -96,8 +107,18 @@ def factorise(
 
     Parameters
     ----------
-    tensor, rank, mask, backend, device, max_sweeps, tol, random_state, init
+    tensor : array_like, AffinityTensor or SeparableAffinity
         As in `ntf_hals`.
+    rank : int
+        Components.
+    mask : array_like of bool, or Observed, or None
+        As in `ntf_hals`.
+    settings : Settings
+        Who computes, and how long.
+    random_state : int or Generator, optional
+        Seed of the start.
+    init : NTF or CPTensor, optional
+        Factors to start from.
 
     Returns
     -------
@@ -109,27 +130,33 @@ def factorise(
     DataError
         As in `ntf_hals`.
     """
-    for name, value in (("rank", rank), ("max_sweeps", max_sweeps)):
+    for name, value in (("rank", rank), ("max_sweeps", settings.max_sweeps)):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
             raise DataError(f"{name} must be a whole number from 1 up, got {value!r}")
-    if not 0 <= tol < 1:
-        raise DataError(f"tol is a share of the error, from 0 to below 1, got {tol!r}")
-    problem, axis = make_problem(tensor, mask, backend, device, int(rank))
+    if not 0 <= settings.tol < 1:
+        raise DataError(f"tol is a share of the error, from 0 to below 1, got {settings.tol!r}")
+    problem, axis = make_problem(tensor, mask, settings, int(rank))
     start = init if init is None or not axis else _with_axis_first(init, axis)
-    result = solve_hals(problem, int(rank), init=start, max_sweeps=max_sweeps, tol=tol, random_state=random_state)
+    result = solve_hals(
+        problem, int(rank), init=start, max_sweeps=settings.max_sweeps, tol=settings.tol, random_state=random_state
+    )
     if not axis:
         return result
     factors = result.ntf.factors
     return result._replace(ntf=result.ntf._replace(factors=[*factors[1 : axis + 1], factors[0], *factors[axis + 1 :]]))
 
 
-def make_problem(tensor: Any, mask: Any, backend: str = "numpy", device: str | None = None, rank: int = 1) -> tuple[Problem, int]:
+def make_problem(tensor: Any, mask: Any, settings: Settings, rank: int = 1) -> tuple[Problem, int]:
     """Find out what is to be factorised, and how.
 
     Parameters
     ----------
-    tensor, mask, backend, device
+    tensor : array_like, AffinityTensor or SeparableAffinity
         As in `ntf_hals`.
+    mask : array_like of bool, or Observed, or None
+        As in `ntf_hals`.
+    settings : Settings
+        Who computes.
     rank : int
         Components; a first mode with fewer than twice as many entries gives way to the longest one.
 
@@ -145,7 +172,7 @@ def make_problem(tensor: Any, mask: Any, backend: str = "numpy", device: str | N
     DataError
         As in `ntf_hals`.
     """
-    kernels = get_kernels(backend, device)
+    kernels = get_kernels(settings.backend, settings.device)
     source, cells = _source(tensor, mask)
     if isinstance(source, SeparableAffinity):
         shape = (*source.h_plus.shape[:2], source.h_plus.shape[2] * (source.h_plus.shape[2] - 1) // 2)

@@ -16,7 +16,7 @@ from neurodecode.analysis.connectome.updates import inner_product, model_norm2, 
 _PASSES = 3  # over components, per update of a mode
 _ROUNDS = 3  # over the modes that share what one pass over the tensor left
 _WINDOW = 5  # sweeps over which the error must have changed
-_STEP = 8  # every how many rows are kept for the start
+_STEP = 8  # of every so many rows at most one is kept for the start
 _CANCELS = 1e-3  # squared error below which single precision loses digits of it
 
 
@@ -159,12 +159,12 @@ def solve_hals(
 
 def _start(problem: Problem, rank: int, rng: np.random.Generator) -> list[Array]:
     """Random factors, improved on thinned data while these have enough rows to tell the components apart."""
-    length = problem.shape[0] // _STEP
-    if length < max(64, 8 * rank):
+    step = min(_STEP, problem.shape[0] // max(64, 8 * rank))
+    if step < 2:
         return [rng.random((rank, dim)).astype(problem.dtype) for dim in problem.shape]
-    thinned = problem.thinned(_STEP)
+    thinned = problem.thinned(step)
     factors, _, _ = _iterate(thinned, _start(thinned, rank, rng), max_sweeps=60, tol=1e-4)
-    factors[0] = np.repeat(factors[0], _STEP, axis=1)[:, : problem.shape[0]]
+    factors[0] = np.repeat(factors[0], step, axis=1)[:, : problem.shape[0]]
     return factors
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neurodecode.analysis.connectome.factorise import factorise
+from neurodecode.analysis.connectome.factorise import Settings, factorise
 from neurodecode.analysis.connectome.factors import NTF, Array
 from neurodecode.analysis.connectome.subsets import Cells, as_cells, correlation_time
 from neurodecode.errors import DataError
@@ -87,7 +87,7 @@ def reproducibility(
         rng = np.random.default_rng([random_state, k])
         halves = _halve_samples(cells, rng) if split == "samples" else _halve_times(cells, rng)
         fits = [_best(half, len(reference.weights), n_restarts, backend, rng) for half in halves]
-        both = np.asarray(halves[0].mask.any(axis=0) & halves[1].mask.any(axis=0))  # pairs that both halves know
+        both = np.stack([half.mask.any(axis=0) for half in halves]).all(axis=0)  # pairs that both halves know
         values[:, k] = _compare(reference, fits, modes, both, n_shuffles, rng)
     similarity, chance = values.mean(axis=1)
     return Reproducibility((similarity - chance) / np.maximum(1 - chance, 1e-12), similarity, chance, split)
@@ -108,12 +108,12 @@ def _halve_times(cells: Cells, rng: np.random.Generator) -> Halves:
 
 
 def _best(half: Cells, rank: int, n_restarts: int, backend: str, rng: np.random.Generator) -> NTF:
-    fits = [factorise(half.source, rank, half.mask, backend, random_state=rng).ntf for _ in range(n_restarts)]
+    fits = [factorise(half.source, rank, half.mask, Settings(backend), rng).ntf for _ in range(n_restarts)]
     return min(fits, key=lambda fit: fit.error)
 
 
 def _compare(
-    reference: NTF, fits: list[NTF], modes: tuple[int, int], both: Array, n_shuffles: int, rng: np.random.Generator
+    reference: NTF, fits: list[NTF], modes: tuple[int, int], both: Any, n_shuffles: int, rng: np.random.Generator
 ) -> tuple[Array, Array]:
     """Similarity of the two partners of each component, and with one of them shuffled."""
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurodecode.analysis.connectome.core import core_consistency
 from neurodecode.analysis.connectome.ensemble import Ensemble, fit_ensemble
-from neurodecode.analysis.connectome.factorise import factorise
+from neurodecode.analysis.connectome.factorise import Settings, factorise
 from neurodecode.analysis.connectome.factors import NTF, Array
 from neurodecode.analysis.connectome.observed import Observed
 from neurodecode.analysis.connectome.subsets import Cells, as_cells, correlation_time
@@ -213,7 +213,7 @@ def held_out_error(
         Squared error over squared norm, of the cells that were seen and of those that were not.
     """
     seen = Observed(held_out.bounds, ~held_out.cells & cells.mask)
-    fit = factorise(cells.source, rank, seen, backend, random_state=np.random.default_rng(seed)).ntf
+    fit = factorise(cells.source, rank, seen, Settings(backend), np.random.default_rng(seed)).ntf
     residual, norm = 0.0, 0.0
     for rows, observed in zip(_blocks(held_out.bounds), held_out.cells, strict=True):
         samples, pairs = np.nonzero(observed)
