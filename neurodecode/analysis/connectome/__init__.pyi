@@ -10,7 +10,6 @@ from .factorise import ntf_hals as ntf_hals
 from .factors import NTF as NTF
 from .halves import Reproducibility as Reproducibility
 from .halves import reproducibility as reproducibility
-
 from .implicit import SeparableAffinity as SeparableAffinity
 from .pairs import fold_pairs as fold_pairs
 from .pairs import pair_affinity as pair_affinity

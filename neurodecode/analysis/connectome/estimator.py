@@ -273,7 +273,8 @@ class DynamicConnectome(Parameters):
             if content["kind"] != _KIND:
                 raise FormatError(path, f"it is a {content['kind']}, expected a {_KIND}", "Give the folder of such an analysis")
             arrays = _arrays(Path(folder) / _ARRAYS, content["sha256"][_ARRAYS])
-            model = cls(**content["parameters"])
+            given = content["parameters"]
+            model = cls(**{**given, "ranks": tuple(given["ranks"])})
             weights, pairs = arrays.pop("weights"), arrays.pop("pairs")
             tables: dict[str, Any] = {name: pd.DataFrame(value) for name, value in content["tables"].items()}
             model.result_ = ConnectomeResult(**content["plain"], **arrays, **tables)
@@ -286,13 +287,9 @@ class DynamicConnectome(Parameters):
     # --- steps -----------------------------------------------------------------------------------------------------
 
     def _affinities(self, traces: Sequence[Any], given: dict[str, Any]) -> AffinityTensor:
-        options: dict[str, Any] = {
-            "kind": self.affinity,
-            "derivative": self.derivative,
-            "smoothing_s": self.smoothing_s,
-            "path": self.path,
-        }
-        return affinity_tensor(traces, sample_mode=self.sample_mode, path=self.path, **options, **given)
+        names = {"kind": "affinity", "derivative": "derivative", "smoothing_s": "smoothing_s", "path": "path"}
+        options: dict[str, Any] = {name: getattr(self, own) for name, own in names.items()}
+        return affinity_tensor(traces, sample_mode=self.sample_mode, **options, **given)
 
     def _factorise(
         self, affinities: AffinityTensor, executor: Executor | None
