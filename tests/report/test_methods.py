@@ -21,6 +21,14 @@ from neurodecode.report.steps import SENTENCES
 
 EXAMPLES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "average": ({"by": ["stimulus"]}, ["stimulus"]),
+    "causal.run": (
+        {"steps": [{"step": "notch"}, {"step": "band_pass"}, {"step": "clamp"}], "output_sfreq": 120.0},
+        ["alike on a stream (notch filter, Butterworth filter, clamp)", "120 Hz"],
+    ),
+    "causal.windows": (
+        {"window": [-0.1, 0.5], "hop": None, "baseline": None, "clamp": 20.0},
+        ["from -0.1 to 0.5 s", "around each event", "±20"],
+    ),
     "fmri.betas": (
         {"method": "lss", "hrf": "glover", "high_pass": 1 / 128, "noise_model": "ar1"},
         ["least squares separate", "@mumford2012", "@glover1999", "128 s", "order 1"],

@@ -29,7 +29,18 @@ class PartitionPrior(NamedTuple):
     """The part that depends on the number of blocks, 0 ... n_nodes + 1, shape (n_nodes + 2,); -inf for none and too many."""
 
     def total(self, sizes: Integers) -> Floats:
-        """Log probability of partitions with block sizes (n_partitions, n_slots)."""
+        """Log probability of partitions.
+
+        Parameters
+        ----------
+        sizes : array of shape (n_partitions, n_slots)
+            Nodes of each block.
+
+        Returns
+        -------
+        array of shape (n_partitions,)
+            In nats.
+        """
         n = len(self.log_factorial) - 1
         blocks = (sizes > 0).sum(axis=1)
         total: Floats = self.log_factorial[sizes].sum(axis=1) + self.log_number[blocks] - self.log_factorial[n] - np.log(n)
@@ -115,7 +126,18 @@ class Partitions:
         self.sums[:, rows, blocks, blocks] -= sums[:, np.arange(len(rows)), blocks]
 
     def compact(self, extra: int = 0) -> Partitions:
-        """The same partitions with blocks numbered from 0 and no more slots than the largest needs, plus `extra` empty ones."""
+        """The same partitions with blocks numbered from 0 and no more slots than the largest needs.
+
+        Parameters
+        ----------
+        extra : int
+            Empty slots besides.
+
+        Returns
+        -------
+        Partitions
+            Of the same graph.
+        """
         labels = np.stack([np.unique(row, return_inverse=True)[1] for row in self.labels]).astype(np.intp)
         return Partitions(self.graph, labels, int(labels.max()) + 1 + extra, self.structure)
 

@@ -139,13 +139,19 @@ class DynamicConnectome(Parameters):
         ----------
         traces : sequence of Recording, or of array_like of shape (n_names, n_times)
             As in `affinity_tensor`.
-        names, sfreq, labels
-            For arrays, as in `affinity_tensor`.
+        names : sequence, optional
+            Of the rows of arrays, as in `affinity_tensor`.
+        sfreq : float or sequence of float, optional
+            Hz, of arrays.
+        labels : sequence of str, optional
+            Names of the samples, for arrays.
         events : DataFrame, optional
             Stimuli with ``onset, duration`` (s) and ``trial_type``, on the clock of the traces; of recordings that start
             together those of the first one are taken.
-        align, window
-            For recordings, as in `affinity_tensor`.
+        align : str, optional
+            ``trial_type`` whose first onset is time 0 of a recording.
+        window : tuple of float, optional
+            Stretch of it in s.
         executor : concurrent.futures.Executor, optional
             Runs starts in parallel.
 

@@ -198,7 +198,18 @@ def tuning_in(probability: _Floats, population: Population, prices: Prices) -> t
 
 
 def explained(change: _Floats, predicted: _Floats) -> float:
-    """Share of the change of tuning that a prediction explains; 0 for no change."""
+    """Share of the change of tuning that a prediction explains; 0 for no change.
+
+    Parameters
+    ----------
+    change, predicted : array of shape (n_sessions, n_stimuli, n_units)
+        Tuning after adaptation less that before it, as found and as told.
+
+    Returns
+    -------
+    float
+        1 at best.
+    """
     return float(1 - np.sum((change - predicted) ** 2) / np.sum(change**2))
 
 

@@ -18,24 +18,76 @@ _STEPS, _PUSH = 300, 0.5  # of the homeostasis of products
 
 
 def no_change(control: _Floats, adapted: _Floats, probability: _Floats) -> Rule:
-    """Adapted tuning is control tuning: explains nothing of the difference, by definition."""
+    """Adapted tuning is control tuning: explains nothing of the difference, by definition.
+
+    Parameters
+    ----------
+    control, adapted : array of shape (n_sessions, n_stimuli, n_units)
+        Tuning before and after adaptation.
+    probability : array of shape (n_sessions, n_stimuli)
+        How often each stimulus was shown while adapting.
+
+    Returns
+    -------
+    Rule
+        Tuning from control tuning and a probability of stimuli.
+    """
     return lambda tuning, p: tuning
 
 
 def scalar_gain(control: _Floats, adapted: _Floats, probability: _Floats) -> Rule:
-    r"""One gain for all units, :math:`r_1 = c\, r_0`."""
+    r"""One gain for all units, :math:`r_1 = c\, r_0`.
+
+    Parameters
+    ----------
+    control, adapted : array of shape (n_sessions, n_stimuli, n_units)
+        Tuning before and after adaptation.
+    probability : array of shape (n_sessions, n_stimuli)
+        How often each stimulus was shown while adapting.
+
+    Returns
+    -------
+    Rule
+        Tuning from control tuning and a probability of stimuli.
+    """
     c = float(np.sum(control * adapted) / np.sum(control**2))
     return lambda tuning, p: c * tuning
 
 
 def independent_gains(control: _Floats, adapted: _Floats, probability: _Floats) -> Rule:
-    r"""A free gain of each unit without recurrence, :math:`r_{1,i} = c_i r_{0,i}`: as many parameters as units."""
+    r"""A free gain of each unit without recurrence, :math:`r_{1,i} = c_i r_{0,i}`: as many parameters as units.
+
+    Parameters
+    ----------
+    control, adapted : array of shape (n_sessions, n_stimuli, n_units)
+        Tuning before and after adaptation.
+    probability : array of shape (n_sessions, n_stimuli)
+        How often each stimulus was shown while adapting.
+
+    Returns
+    -------
+    Rule
+        Tuning from control tuning and a probability of stimuli.
+    """
     c = np.sum(control * adapted, axis=(0, 1)) / np.sum(control**2, axis=(0, 1))
     return lambda tuning, p: c * tuning
 
 
 def separable_rule(control: _Floats, adapted: _Floats, probability: _Floats) -> Rule:
-    r"""A factor of the unit times a factor of the stimulus, :math:`r_1(s, i) = u_i v_s r_0(s, i)` (Benucci et al. 2013)."""
+    r"""A factor of the unit times a factor of the stimulus, :math:`r_1(s, i) = u_i v_s r_0(s, i)` (Benucci et al. 2013).
+
+    Parameters
+    ----------
+    control, adapted : array of shape (n_sessions, n_stimuli, n_units)
+        Tuning before and after adaptation.
+    probability : array of shape (n_sessions, n_stimuli)
+        How often each stimulus was shown while adapting.
+
+    Returns
+    -------
+    Rule
+        Tuning from control tuning and a probability of stimuli.
+    """
     u, v = np.ones(control.shape[2]), np.ones(control.shape[1])
     for _ in range(100):
         base = control * v[:, None]
@@ -52,6 +104,18 @@ def reweighted_normalisation(control: _Floats, adapted: _Floats, probability: _F
     :math:`r_i = d_i / (1 + \sum_j w_{ij} d_j)`, with equal weights before adaptation, from which the drive d follows; then
     :math:`w_{ij} \leftarrow w_{ij} + \eta (E_{p_1}[r_i r_j] - E_{p_0}[r_i r_j])` until the products are restored. One parameter
     is fitted: the share of that change. After Westrick, Heeger & Landy (2016), whose model differs in detail.
+
+    Parameters
+    ----------
+    control, adapted : array of shape (n_sessions, n_stimuli, n_units)
+        Tuning before and after adaptation.
+    probability : array of shape (n_sessions, n_stimuli)
+        How often each stimulus was shown while adapting.
+
+    Returns
+    -------
+    Rule
+        Tuning from control tuning and a probability of stimuli.
     """
 
     def misfit(share: float) -> float:

@@ -31,7 +31,20 @@ class Adaptation(NamedTuple):
     """Coefficient of variation over units of the mean response in the biased ensemble, without adaptation and with it."""
 
     def at(self, stimulus: float, period: float = 180.0) -> dict[str, float]:
-        """The effects on the unit that is tuned to a stimulus, as a rule the adapter."""
+        """The effects on the unit that is tuned to a stimulus, as a rule the adapter.
+
+        Parameters
+        ----------
+        stimulus : float
+            In the unit of the stimuli, e.g. degrees.
+        period : float
+            Of the stimuli.
+
+        Returns
+        -------
+        dict of str to float
+            ``max_ratio``, ``min_ratio`` and ``repulsion``.
+        """
         unit = int(np.argmin(np.abs(circular_distance(self.preferred, [stimulus], period)[:, 0])))
         names = ("max_ratio", "min_ratio", "repulsion")
         return {name: float(getattr(self, name)[unit]) for name in names}

@@ -64,8 +64,8 @@ def canvas(groups: Mapping[str, NDArray[np.int64]], n_rows: int, aspect: float, 
 
     Parameters
     ----------
-    groups : mapping of str to array
-        Images of each group.
+    groups : mapping of str to array of shape (n_images,)
+        Numbers of the images of each group.
     n_rows : int
         Rows below that of the images.
     aspect : float

@@ -38,7 +38,8 @@ def loss_curves(result: Any) -> Figure:
         ax.plot(kept["step"], kept["validation_loss"], "o", color=colour)
     ax.set_xlabel("Step")
     ax.set_ylabel("Loss")
-    legend_above(ax, columns=5)
+    if ax.get_legend_handles_labels()[0]:
+        legend_above(ax, columns=5)
     return figure
 
 
