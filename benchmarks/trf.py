@@ -38,7 +38,7 @@ PROBLEMS = (
     Problem("forward, envelope, 128 channels", 20, 60.0, 1, 128, "forward", 26 / 64),
     Problem("forward, 16 bands, 128 channels", 20, 60.0, 16, 128, "forward", 26 / 64),
     Problem("backward, envelope, 16 channels", 20, 60.0, 1, 16, "backward", 16 / 64),
-    Problem("backward, envelope, 64 channels", 20, 60.0, 1, 64, "backward", 16 / 64),
+    Problem("backward, envelope, 64 channels", 10, 60.0, 1, 64, "backward", 16 / 64),
 )
 
 

@@ -142,6 +142,11 @@ def whiten_sessions(responses: Responses, *, by: str = "stimulus", fit_on: str =
     References
     ----------
     Guggenmos, Sterzer and Cichy (2018), NeuroImage 173. Gifford et al. (2022), NeuroImage 264:119754.
+
+    Examples
+    --------
+    >>> white = whiten_sessions(windows).select(tmin=0.0, tmax=1.0)  # doctest: +SKIP
+    >>> white.average(["subject", "stimulus"])  # of all repeats, as EEG encoders are trained  # doctest: +SKIP
     """
     check_columns(responses.samples, ["split", by], "samples")
     columns = [c for c in ("subject", "session") if c in responses.samples]

@@ -80,6 +80,12 @@ def test_noise_is_white_in_each_session() -> None:
     assert found.meta["steps"][-1] == {"step": "meeg.whiten_sessions", "by": "stimulus", "fit_on": "train", "sessions": 2}
 
 
+def test_repeats_are_averaged_afterwards() -> None:
+    mean = meeg.whiten_sessions(sessions()).select(tmin=0.0, tmax=0.1).average(["subject", "stimulus"])
+    assert mean.data.shape == (2 * 12 + 3, 3, 10)
+    assert mean.samples.groupby("split")["n_averaged"].agg(set).to_dict() == {"train": {10}, "test": {8}}
+
+
 def test_the_test_is_never_looked_at() -> None:
     held = sessions()
     data = np.array(held.data)
