@@ -37,7 +37,7 @@ def block_pattern(
     Parameters
     ----------
     pattern : {"assortative", "core_periphery", "random", "nested"}
-        ``ratio`` within blocks and 1 between; products of two levels of coreness, from 2 down to 0.4; uniform between 0.5 and 2
+        ``ratio`` within blocks and 1 between; products of two levels of coreness, from 2 down to 0.4; uniform between 0.3 and 2
         for each pair of blocks; or groups of three blocks each, with ``ratio`` squared within blocks, ``ratio`` within groups
         and 1 between.
     n_blocks : int
@@ -69,7 +69,7 @@ def block_pattern(
     if pattern == "nested":
         group = np.arange(n_blocks) // 3
         return np.where(diagonal, ratio**2, np.where(group[:, None] == group, check_positive("ratio", ratio), 1.0))
-    drawn = np.triu(item_generator(random_state, "pattern").uniform(0.5, 2.0, (n_blocks, n_blocks)))
+    drawn = np.triu(item_generator(random_state, "pattern").uniform(0.3, 2.0, (n_blocks, n_blocks)))
     return drawn + np.triu(drawn, 1).T
 
 

@@ -22,7 +22,7 @@ from neurodecode.analysis.connectome.block_posterior import (
 )
 from neurodecode.analysis.connectome.block_score import WEIGHT_MODELS, BlockScore, Floats, WeightModel, block_score, read_weights
 from neurodecode.analysis.connectome.block_search import Found, refine_partition, search_partition
-from neurodecode.analysis.connectome.leiden import leiden_partition, modularity
+from neurodecode.analysis.connectome.modularity import modular_partitions, modularity
 from neurodecode.data.validate import check_option
 from neurodecode.errors import DataError
 
@@ -120,7 +120,9 @@ def weighted_sbm(
     random_state : int, optional
         Seed; without one, results may differ between calls.
     method : {"sbm", "leiden"}
-        The block model, or communities of largest modularity, which then are scored by it.
+        The block model, or communities of largest modularity, the best of all restarts, which then are scored by it.
+        scikit-network's Leiden draws from a generator that no seed reaches: on graphs without clear communities its result may
+        differ between calls of one seed.
     degree_corrected : bool or "auto"
         Whether each node has a propensity, so that blocks do not follow degrees and strengths; ``"auto"`` keeps the shorter
         description.
@@ -132,11 +134,12 @@ def weighted_sbm(
         Whether a weight of 0 is a pair without an edge, with a probability per pair of blocks (uniform prior); ``"auto"`` where
         there is one.
     n_restarts : int
-        Random partitions to start from. Leiden partitions are tried as well if scikit-network is installed.
+        Random partitions to start from. Communities by modularity (Louvain, five runs) are tried as well if scikit-network is
+        installed.
     max_blocks : int
         Blocks at most. A warning says when they are all used.
     resolution : float
-        Of the modularity, for Leiden partitions.
+        Of the modularity.
 
     Returns
     -------
@@ -160,7 +163,7 @@ def weighted_sbm(
     models: Sequence[WeightModel] = _choices("weight_model", weight_model, WEIGHT_MODELS)
     corrections: Sequence[bool] = _choices("degree_corrected", degree_corrected, (False, True))
     n_runs, n_blocks = _at_least_one("n_restarts", n_restarts), _at_least_one("max_blocks", max_blocks)
-    runs = _leiden_runs(weights, method, n_runs, resolution, rng)
+    runs = _modular(weights, method, n_runs, resolution, rng)
     fixed = (
         None if method == "sbm" or runs is None else max(runs, key=lambda run: modularity(weights, run, resolution=resolution))
     )
@@ -191,14 +194,14 @@ def _with_edges(weights: Floats, edges: bool | str) -> bool:
     return bool((off_diagonal == 0).any()) if edges == "auto" else bool(check_option("edges", edges, (False, True)))
 
 
-def _leiden_runs(weights: Floats, method: str, n_runs: int, resolution: float, rng: np.random.Generator) -> Integers | None:
-    """Leiden partitions, where there is scikit-network or they are asked for."""
-    if method == "sbm" and importlib.util.find_spec("sknetwork") is None:
-        return None
+def _modular(weights: Floats, method: str, n_runs: int, resolution: float, rng: np.random.Generator) -> Integers | None:
+    """Communities by modularity: Leiden if asked for; as starts Louvain, which a seed repeats, if there is scikit-network."""
     seed = int(rng.integers(2**31))
-    return leiden_partition(
-        weights, resolution=resolution, n_runs=min(n_runs, 5 if method == "sbm" else n_runs), random_state=seed
-    )
+    if method == "leiden":
+        return modular_partitions(weights, resolution=resolution, n_runs=n_runs, random_state=seed)
+    if importlib.util.find_spec("sknetwork") is None:
+        return None
+    return modular_partitions(weights, method="louvain", resolution=resolution, n_runs=min(n_runs, 5), random_state=seed)
 
 
 def _fit(task: _Task, model: WeightModel, corrected: bool, rng: np.random.Generator) -> _Fit:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from neurodecode.analysis.connectome.block_partitions import Integers
 from neurodecode.analysis.connectome.block_score import read_weights
-from neurodecode.data.validate import check_positive, require
+from neurodecode.data.validate import check_option, check_positive, require
 
 
-def leiden_partition(W: ArrayLike, *, resolution: float = 1.0, n_runs: int = 1, random_state: int | None = 0) -> Integers:
-    r"""Communities of largest modularity by the Leiden algorithm (Traag, Waltman and van Eck 2019, Scientific Reports 9:5233).
+def modular_partitions(
+    W: ArrayLike,
+    *,
+    method: Literal["leiden", "louvain"] = "leiden",
+    resolution: float = 1.0,
+    n_runs: int = 1,
+    random_state: int | None = 0,
+) -> Integers:
+    r"""Communities of largest modularity, through scikit-network.
 
     .. math:: Q = \frac{1}{2m} \sum_{ij} \Big(w_{ij} - \gamma \frac{s_i s_j}{2m}\Big) \delta(z_i, z_j)
 
@@ -21,6 +30,10 @@ def leiden_partition(W: ArrayLike, *, resolution: float = 1.0, n_runs: int = 1, 
     ----------
     W : array_like of shape (n_nodes, n_nodes)
         Weights, symmetric and at least 0; pairs that are NaN count as 0. The diagonal is not looked at.
+    method : {"leiden", "louvain"}
+        Traag, Waltman and van Eck (2019, Scientific Reports 9:5233) or Blondel et al. (2008, Journal of Statistical Mechanics
+        P10008). Part of the Leiden algorithm of scikit-network draws from a generator that no seed reaches, so that runs of one
+        seed may differ; those of Louvain do not.
     resolution : float
         The :math:`\gamma`; higher for more communities.
     n_runs : int
@@ -38,17 +51,15 @@ def leiden_partition(W: ArrayLike, *, resolution: float = 1.0, n_runs: int = 1, 
     MissingDependencyError
         If scikit-network is not installed.
     DataError
-        If the weights are no such matrix.
+        If the weights are no such matrix, or the method is unknown.
     """
     from scipy.sparse import csr_matrix
 
-    gamma = check_positive("resolution", resolution)
+    gamma, name = check_positive("resolution", resolution), check_option("method", method, ("leiden", "louvain"))
     weights = csr_matrix(np.nan_to_num(read_weights(W)))
-    clustering = require("sknetwork.clustering", "Leiden communities", "connectome")
+    algorithm = getattr(require("sknetwork.clustering", "communities by modularity", "connectome"), name.capitalize())
     seeds = np.random.default_rng(random_state).integers(0, 2**31 - 1, n_runs)
-    runs = [
-        clustering.Leiden(resolution=gamma, shuffle_nodes=True, random_state=int(seed)).fit_predict(weights) for seed in seeds
-    ]
+    runs = [algorithm(resolution=gamma, shuffle_nodes=True, random_state=int(seed)).fit_predict(weights) for seed in seeds]
     return np.stack(runs).astype(np.intp)
 
 
@@ -58,7 +69,7 @@ def modularity(W: ArrayLike, labels: ArrayLike, *, resolution: float = 1.0) -> f
     Parameters
     ----------
     W : array_like of shape (n_nodes, n_nodes)
-        Weights, as in `leiden_partition`.
+        Weights, as in `modular_partitions`.
     labels : array_like of shape (n_nodes,)
         Community of each node.
     resolution : float
