@@ -102,9 +102,7 @@ def null(n_seeds: int) -> None:
 
 def lfr(n_seeds: int) -> None:
     """Benchmark graphs: NMI and ARI, chance of the NMI for these sizes of blocks, and numbers of blocks."""
-    print(
-        "| setting | degree-corrected: NMI (chance) / ARI | shorter description | Leiden | Louvain | blocks found, planted |"
-    )
+    print("| setting | degree-corrected: NMI (chance) / ARI | shorter description | Leiden | Louvain | blocks found, planted |")
     print("|---|---|---|---|---|---|")
     for number, (name, setting) in enumerate(LFR.items()):
         first = 23 if number == len(LFR) - 1 else 13
