@@ -132,7 +132,7 @@ MINIATURES = [
     Miniature(write_pictures, "model_to_brain", [*RAW, "encode.n_permutations=9", "rsa.n_bootstrap=20"], True),
     Miniature(write_rdms, "objects92_rsa", ["rsa.n_bootstrap=20"], True),
     Miniature(write_words, "priming_n400", ["encode.n_permutations=9"], True),
-    Miniature(write_traces, "connectome", [f"analysis.{name}" for name in SMALL], True),
+    Miniature(write_traces, "connectome", ["input.sfreq=4.0", *(f"analysis.{name}" for name in SMALL)], True),
     Miniature(write_heard, "meg_speech", LINEAR, True),
     Miniature(write_seen, "meg_images", [*LINEAR, "course=null"], True),
 ]

@@ -60,7 +60,7 @@ def test_methods_on_the_same_images_share_one_section_and_one_figure() -> None:
     table = first.tables[0].frame
     assert table["method"].tolist() == ["ridge", "one sample"]
     assert table["pixel correlation"].tolist() == [0.81, 0.1]
-    assert table["SSIM"].iloc[0] > table["SSIM"].iloc[1]
+    assert "SSIM" not in table, "pictures of 6 x 8 pixels are smaller than its window"
     figure = first.pictures[0].figure
     labels = [ax.get_ylabel().replace("\n", " ") for ax in figure.axes if ax.get_ylabel()]
     assert labels == ["Shown", "Ridge", "One sample"]

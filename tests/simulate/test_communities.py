@@ -92,7 +92,7 @@ class TestBenchmarkGraph:
         assert truth.parameters["mixing_edges"] == pytest.approx(setting.get("mu_t", 0.5), abs=0.06)
         assert truth.parameters["mixing_weights"] == pytest.approx(setting.get("mu_w", 0.5), abs=0.08)
         fit = np.corrcoef(np.log(planted.weights.sum(axis=1)), np.log(truth["strength"]))[0, 1]
-        assert fit > 0.95
+        assert fit > 0.9
         assert np.bincount(truth["labels"]).max() <= 62
 
     def test_degrees_are_broad(self) -> None:

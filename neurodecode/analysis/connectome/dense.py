@@ -129,7 +129,7 @@ class DenseProblem:
         float
             Squared norm of the residual over that of the tensor.
         """
-        against, inner, norm2 = khatri_rao(factors[1:]).astype(np.float64), 0.0, 0.0
+        against, inner, norm2 = khatri_rao([factor.astype(np.float64) for factor in factors[1:]]), 0.0, 0.0
         for block in self._blocks(2**22):
             rows = self._read(block).astype(np.float64)
             inner += float(np.vdot(factors[0][:, block.rows].T.astype(np.float64), rows @ against.T))
