@@ -145,7 +145,7 @@ def main() -> None:
     parts = {"planted": planted, "null": null, "lfr": lfr, "time": times}
     defaults = {"planted": 10, "null": 50, "lfr": 10, "time": 3}
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*parts, []], default=list(parts))
+    parser.add_argument("parts", nargs="*", choices=[*parts, []])
     parser.add_argument("--seeds", type=int, help="networks per setting")
     given = parser.parse_args()
     with threadpool_limits(1):

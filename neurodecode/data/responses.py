@@ -23,6 +23,7 @@ from neurodecode.data.validate import (
     check_length,
     check_unique,
 )
+from neurodecode.data.windowed import joined_windows
 from neurodecode.errors import DataError
 
 RUN_KEYS = ("subject", "session", "run")  # a run is unique only within its subject and session
@@ -315,13 +316,15 @@ def group_columns(samples: pd.DataFrame, by: str | Sequence[str]) -> list[str]:
     return columns
 
 
-def concatenate(parts: Sequence[Responses]) -> Responses:
+def concatenate(parts: Sequence[Responses], *, lazy: bool = False) -> Responses:
     """Join responses of the same units (and times) sample by sample.
 
     Parameters
     ----------
     parts : sequence of Responses
         At least one; unit names and times must be equal.
+    lazy : bool
+        Leave windows (three dimensions) where they are until they are used, e.g. memory maps that together exceed memory.
 
     Returns
     -------
@@ -344,7 +347,8 @@ def concatenate(parts: Sequence[Responses]) -> Responses:
             )
         if not _same_times(part.times, first.times):
             raise DataError(f"part {i} has other response times than part 0: cut both to one window and rate first")
-    data = np.concatenate([np.asarray(part.data) for part in parts])
+    arrays = [part.data for part in parts]
+    data = joined_windows(arrays) if lazy and first.times is not None else np.concatenate([np.asarray(a) for a in arrays])
     samples = pd.concat([part.samples for part in parts], ignore_index=True)
     meta = {k: v for k, v in first.meta.items() if all(p.meta.get(k) == v for p in parts)}
     if "steps" not in meta and any("steps" in p.meta for p in parts):

@@ -125,6 +125,46 @@ class Stimuli:
         return f"<Stimuli\n  {len(self)} items of kind {self.kind}\n  columns: {', '.join(map(str, self.table.columns))}>"
 
 
+def joined_stimuli(parts: Sequence[Stimuli]) -> Stimuli:
+    """Put stimuli of one kind behind each other; items stay unread.
+
+    Parameters
+    ----------
+    parts : sequence of Stimuli
+        At least one; an id occurs once in all of them.
+
+    Returns
+    -------
+    Stimuli
+        In the order given.
+
+    Raises
+    ------
+    DataError
+        If there is none, kinds differ, or an id occurs twice.
+    """
+    kinds = sorted({part.kind for part in parts})
+    if len(kinds) != 1:
+        raise DataError(f"stimuli to join must be of one kind, got {kinds or 'none at all'}")
+    rows = [(part.items, row) for part in parts for row in range(len(part))]
+    table = pd.concat([part.table for part in parts], ignore_index=True)
+    return Stimuli([name for part in parts for name in part.ids], _Joined(rows), parts[0].kind, table)
+
+
+class _Joined(Sequence[Any]):
+    """Items of several sequences, read only when indexed."""
+
+    def __init__(self, rows: Sequence[tuple[Sequence[Any], int]]) -> None:
+        self._rows = list(rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        items, row = self._rows[index]
+        return items[row]
+
+
 class _Subset(Sequence[Any]):
     """Some items of a sequence, read only when indexed."""
 

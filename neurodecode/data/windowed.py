@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from neurodecode.data.lazy import LazySignal
 from neurodecode.data.validate import check_index
 
 
@@ -180,3 +181,35 @@ _NAMES = ("windows", "channels", "times")
 def _is_stretch(picked: NDArray[np.intp]) -> bool:
     """Whether some times follow each other without a gap."""
     return bool(np.all(np.diff(picked) == 1))
+
+
+def joined_windows(parts: Sequence[Any]) -> WindowedArray:
+    """Arrays of windows one after the other, unread: each counts as a signal in which its windows stand end to end.
+
+    Parameters
+    ----------
+    parts : sequence of array of shape (n_windows_i, n_channels, n_times)
+        Memory maps stay unread.
+
+    Returns
+    -------
+    WindowedArray
+        Of shape (sum of n_windows_i, n_channels, n_times).
+    """
+    n_times = int(parts[0].shape[2])
+    lengths = [len(part) for part in parts]
+    number = np.repeat(np.arange(len(parts)), lengths)
+    start = np.concatenate([n_times * np.arange(length) for length in lengths])
+    return WindowedArray([_end_to_end(part) for part in parts], number, start, Cut(n_times))
+
+
+def _end_to_end(windows: Any) -> LazySignal:
+    n_windows, n_channels, n_times = windows.shape
+
+    def read(first: int, stop: int) -> NDArray[np.float32]:
+        row = first // n_times
+        block = np.asarray(windows[row : -(-stop // n_times)], np.float32)
+        signal = np.moveaxis(block, 1, 0).reshape(n_channels, -1)
+        return np.asarray(signal[:, first - row * n_times : stop - row * n_times])
+
+    return LazySignal(read, (n_channels, n_windows * n_times))

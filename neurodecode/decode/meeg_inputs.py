@@ -252,11 +252,14 @@ class Targets:
         Stimulus of each row.
     samples : DataFrame
         Table of the stimuli.
+    times : array of shape (n_times,), optional
+        Times of the values in s.
     """
 
     data: Any
     ids: pd.Index
     samples: pd.DataFrame
+    times: NDArray[np.float64] | None = None
 
     def rows(self, stimuli: pd.Series) -> NDArray[np.int64]:
         """Row of each stimulus.
@@ -318,7 +321,7 @@ def as_targets(targets: Responses, ndim: int) -> Targets:
     if not ids.is_unique:
         twice = ids[ids.duplicated()][0]
         raise DataError(f"targets have {int((ids == twice).sum())} rows for stimulus {twice!r}, expected one: de-duplicate them")
-    return Targets(targets.data, ids, targets.samples)
+    return Targets(targets.data, ids, targets.samples, targets.times)
 
 
 def fit_scaling(data: Any, rows: NDArray[np.int64], per_feature: bool) -> Scaling:

@@ -44,7 +44,8 @@ class SpeechDecoder(MEEGDecoder):
         ``"fixed"``: features as they are (wav2vec 2.0, mel). ``"mel_tower"``: a convolutional tower on them is trained jointly
         (Deep Mel), which alone can read responses that carry the strength of a feature and not its sign.
     lag : float
-        Time in s by which responses follow speech: the window of responses begins as much later.
+        Time in s by which responses follow speech: the window of responses begins as much later. Windows whose times begin
+        after those of the targets, as `preprocess.meeg.speech_segments` cuts them, lose only what is left of it.
     n_negatives : int, optional
         Negatives of each sample; by default all others of the batch.
     positive_mask : bool
@@ -211,9 +212,10 @@ class SpeechDecoder(MEEGDecoder):
         return self.baseline_lags
 
     def _cut(self, windows: Windows, targets: Targets) -> Cut:
-        """Windows begin after the lag; targets end as much before their end where they cover the whole window."""
+        """Windows begin after the lag, unless they were cut so; targets end as much before their end."""
         n, given = len(windows.times), targets.data.shape[2]
-        start = round(self.lag * windows.sfreq)
+        begun = 0.0 if targets.times is None else max(0.0, float(windows.times[0] - targets.times[0]))
+        start = max(0, round((self.lag - begun) * windows.sfreq))
         if given not in (n, n - start) or start >= n:
             raise DataError(
                 f"targets have {given} times; windows of {n} at {windows.sfreq:g} Hz and a lag of {self.lag:g} s need {n} or "

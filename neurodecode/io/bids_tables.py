@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -243,3 +243,26 @@ def _is_number(value: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return True
+
+
+def recording_files(group: Sequence[BidsFile]) -> list[Path]:
+    """Every file that is read for a recording: its data, what lies beside it under the same name, and inherited sidecars.
+
+    Parameters
+    ----------
+    group : sequence of BidsFile
+        The data file, or the two of a surface, or the parts of a split one, as from `find_recordings`.
+
+    Returns
+    -------
+    list of Path
+        Files that exist, each once.
+    """
+    file = group[0]
+    stem = file.path.name.removesuffix(file.extension).removesuffix(file.suffix)
+    beside = [p for member in group for p in ([member.path] if member.path.is_file() else sorted(member.path.rglob("*")))]
+    beside += sorted(file.path.parent.glob(f"{stem}*"))
+    kinds = [(file.suffix, ".json"), ("events", ".tsv"), ("channels", ".tsv"), ("electrodes", ".tsv"), ("coordsystem", ".json")]
+    inherited = [path for suffix, extension in kinds for path in applicable(file, file.root, suffix, extension)]
+    tables = [path for path in (events_path(file), confounds_path(file) if file.suffix == "bold" else None) if path]
+    return list(dict.fromkeys(path for path in [*beside, *inherited, *tables] if path.is_file()))

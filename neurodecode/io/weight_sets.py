@@ -73,6 +73,25 @@ def weight_set(name: str) -> WeightSet:
     return chosen[0]
 
 
+def as_pinned(model: str) -> tuple[str, str | None]:
+    """The hub id and the commit of a model that is a known weight set, by name or id; any other model as it is.
+
+    Parameters
+    ----------
+    model : str
+        Name of a weight set, hub id or folder.
+
+    Returns
+    -------
+    model : str
+        Hub id or folder.
+    revision : str or None
+        Commit, of a known weight set.
+    """
+    known = {key: chosen for chosen in map(weight_set, weight_sets()) for key in (chosen.name, chosen.id)}
+    return (known[model].id, known[model].revision) if model in known else (model, None)
+
+
 def read_weight_set(path: Path) -> WeightSet:
     """Read a manifest and check it.
 

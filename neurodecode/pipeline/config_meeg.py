@@ -10,10 +10,52 @@ from neurodecode.pipeline.config_base import Compute, Labels, Positive, Settings
 
 
 class WindowsInput(Settings):
-    """Where windows come from: a folder of prepared ones, or a simulation written into the folder."""
+    """Where windows come from: a public data set, a folder of prepared ones (no data set), or a simulation of such a folder."""
 
+    dataset: None = None
+    subjects: Labels = Field(None, description="of the data set; all by default")
     simulate: dict[str, Any] | None = Field(None, description="arguments of simulate_speech or simulate_images")
-    subjects: Labels = None
+
+
+class SpeechInput(WindowsInput):
+    """Speech of a public data set."""
+
+    dataset: Literal["meg_masc", "mous", "brennan2019", "broderick2018"] | None = None  # type: ignore[assignment]
+    options: dict[str, Any] = Field({}, description="further arguments of the loader, e.g. the folder of the audio")
+    band: tuple[Positive | None, Positive | None] | None = Field(None, description="pass band in Hz before resampling")
+    sfreq: Positive = 120.0
+    similarity: float | None = Field(None, description="texts at least so similar share a split, as in split_blocks")
+
+
+class ImagesInput(WindowsInput):
+    """Images of a public data set."""
+
+    dataset: Literal["things_meg", "things_eeg2"] | None = None  # type: ignore[assignment]
+    data: Literal["raw", "preprocessed"] = "raw"
+    preset: Literal["paper", "benchmark"] = Field("paper", description="filters and windows of raw data, as in image_windows")
+    split: dict[str, Any] = Field({}, description="arguments of things_meg_split or things_eeg2_split")
+    images: str | None = Field(None, description="folder of the images")
+
+
+class SpeechFeatures(Settings):
+    """What is found: features of the speech of a public data set."""
+
+    kind: Literal["wav2vec", "mel"] = "wav2vec"
+    preset: Literal["code", "paper", "benchmark"] = Field("code", description="layers of wav2vec 2.0, see SPEECH_PRESETS")
+    model: str | None = Field(None, description="folder of another network, or its id on the hub")
+    n_mels: int = Field(120, ge=1)
+    stored_as: Literal["float32", "float16"] = "float32"
+    download: bool = False
+
+
+class ImageFeatures(Settings):
+    """What is found: embeddings of the images of a public data set."""
+
+    targets: str | None = Field(None, description="folder of embeddings by neurodecode.save, in place of a model")
+    model: str | None = Field(None, description="folder of a vision model, or its id on the hub")
+    layers: int = Field(-1, description="not for the projected embedding")
+    pooling: Literal["mean", "cls", "projected"] = "projected"
+    download: bool = False
 
 
 class Found(Settings):
@@ -76,7 +118,8 @@ class MEEGSpeech(Settings):
     title: str = "Speech from M/EEG"
     description: str = ""
     compute: Compute = Compute()
-    input: WindowsInput = WindowsInput()
+    input: SpeechInput = SpeechInput()
+    features: SpeechFeatures = SpeechFeatures()
     decoder: SpeechNetwork = SpeechNetwork()
     retrieval: Found = Found(k=[1, 10])
 
@@ -88,7 +131,8 @@ class MEEGImages(Settings):
     title: str = "Images from M/EEG"
     description: str = ""
     compute: Compute = Compute()
-    input: WindowsInput = WindowsInput()
+    input: ImagesInput = ImagesInput()
+    features: ImageFeatures = ImageFeatures()
     decoder: ImageNetwork = ImageNetwork()
     retrieval: Found = Found(k=[1, 5], aggregation="instance")
     zero_shot: bool = Field(True, description="refuse test images whose concept occurs in training")

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from neurodecode.data import Responses
-from neurodecode.data.hashing import sha256_json
+from neurodecode.data.hashing import sha256_file, sha256_json
 from neurodecode.errors import ConfigError, DataError
 from neurodecode.pipeline.config_meeg import Course, Found, ImageNetwork, Pictures, SpeechNetwork
+from neurodecode.pipeline.meeg_heard import heard_windows
+from neurodecode.pipeline.meeg_seen import seen_windows
 from neurodecode.pipeline.meeg_windows import Windows, open_windows
 from neurodecode.pipeline.step import Step
 
@@ -22,15 +24,15 @@ def find_speech(parameters: Mapping[str, Any], folder: Path) -> None:
     Parameters
     ----------
     parameters : mapping
-        ``path`` (folder of windows), ``decoder``, ``retrieval``, ``seed``, ``title``, ``device`` and ``training`` (folder of the
-        checkpoints).
+        ``path`` (folder of windows), or what `heard_windows` needs; ``decoder``, ``retrieval``, ``seed``, ``title``, ``device``
+        and ``training`` (folder of the checkpoints).
     folder : Path
         Where results and decoders go.
     """
     from neurodecode.decode import SpeechDecoder
 
     settings = SpeechNetwork(**parameters["decoder"]).model_dump()
-    windows = open_windows(Path(parameters["path"]))
+    windows = heard_windows(parameters) if parameters.get("prepared") else open_windows(Path(parameters["path"]))
 
     def fitted(seed: int) -> Any:
         decoder = SpeechDecoder(**_with_device(settings, parameters), random_state=seed)
@@ -47,14 +49,14 @@ def find_images(parameters: Mapping[str, Any], folder: Path) -> None:
     Parameters
     ----------
     parameters : mapping
-        As for `find_speech`, and ``zero_shot``, ``course`` and ``pictures``.
+        As for `find_speech` (`seen_windows` in place of `heard_windows`), and ``zero_shot``, ``course`` and ``pictures``.
     folder : Path
         Where results and decoders go.
     """
     from neurodecode.decode import MEEGImageDecoder
 
     settings = ImageNetwork(**parameters["decoder"]).model_dump()
-    windows = open_windows(Path(parameters["path"]))
+    windows = seen_windows(parameters) if parameters.get("prepared") else open_windows(Path(parameters["path"]))
     wanted = None if parameters["pictures"] is None else Pictures(**parameters["pictures"])
     generator, targets = (None, windows.targets) if wanted is None else _generator(wanted, windows, parameters)
 
@@ -180,7 +182,8 @@ def _checkpoints(parameters: Mapping[str, Any], seed: int) -> Path | None:
     """Folder of a training, which a killed run goes on with; other settings or windows have another one."""
     if parameters["decoder"]["network"] == "ridge":
         return None
-    key = sha256_json({name: parameters[name] for name in ("decoder", "inputs_key")})[:12]
+    told = {name: parameters.get(name) for name in ("decoder", "input", "features")}
+    key = sha256_json({**told, "inputs": {name: sha256_file(path) for name, path in parameters["files"].items()}})[:12]
     return Path(parameters["training"]) / f"{key}-seed-{seed}"
 
 

@@ -153,8 +153,6 @@ def look_at_windows(parameters: Mapping[str, Any], folder: Path) -> None:
     folder : Path
         Where the report's data go.
     """
-    from neurodecode.report import RunContents, save_contents
-
     found = open_windows(Path(parameters["path"]))
     samples = found.responses.samples
     columns = [name for name in ("subject", "split") if name in samples]
@@ -163,9 +161,29 @@ def look_at_windows(parameters: Mapping[str, Any], folder: Path) -> None:
     summary = f"{parameters['source']}: {shape} (windows, channels, times), {len(found.targets)} stimuli"
     digest = sha256_json({"responses": found.responses.meta, "samples": samples.astype(str).to_dict("list")})
     (folder / "signal.sha256").write_text(digest + "\n", encoding="utf-8")
-    quality = {"Windows of each split": pd.DataFrame(table)}
     steps = list(found.responses.meta.get("steps", []))
-    contents = RunContents(parameters["source"], "look_at_windows", quality=quality, recordings_summary=[summary], steps=steps)
+    write_look(parameters["source"], {"Windows of each split": pd.DataFrame(table)}, summary, steps, folder)
+
+
+def write_look(source: str, quality: dict[str, pd.DataFrame], summary: str, steps: list[Any], folder: Path) -> None:
+    """Leave for the report what was seen of a folder or recording.
+
+    Parameters
+    ----------
+    source : str
+        What was looked at.
+    quality : dict of str to DataFrame
+        Tables by their title.
+    summary : str
+        One line.
+    steps : list of dict
+        What was done to the signal.
+    folder : Path
+        Where it goes.
+    """
+    from neurodecode.report import RunContents, save_contents
+
+    contents = RunContents(source, "look_at_windows", quality=quality, recordings_summary=[summary], steps=steps)
     save_contents(contents, folder)
 
 

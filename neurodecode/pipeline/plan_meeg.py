@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neurodecode.data.hashing import sha256_file
-from neurodecode.pipeline.config_meeg import MEEGImages, Retrieving
+from neurodecode.datasets.parts import Part, parts
+from neurodecode.pipeline.config_meeg import ImagesInput, MEEGImages, Retrieving
+from neurodecode.pipeline.meeg_heard import PREPARE_HEARD
 from neurodecode.pipeline.meeg_retrieve import FIND_IMAGES, FIND_SPEECH
+from neurodecode.pipeline.meeg_seen import PREPARE_SEEN
 from neurodecode.pipeline.meeg_windows import LOOK_AT_WINDOWS, members_of
 from neurodecode.pipeline.step import Item
 
@@ -18,24 +20,57 @@ if TYPE_CHECKING:
 _BLOCKS = {"decoder", "retrieval"}
 
 
-def window_items(units: Sequence[Unit], out: Path) -> list[Item]:
-    """The item that looks at a folder of windows."""
-    return [
-        Item(
-            name=unit.name,
-            step=LOOK_AT_WINDOWS,
-            inputs=unit.inputs,
-            parameters={"source": unit.source},
-            output=str(out / unit.output),
-            unkeyed={"path": unit.root},
-        )
-        for unit in units
-    ]
+def parts_of(config: Retrieving, root: Path) -> list[Part]:
+    """What of the data set of a configuration lies in a folder; a folder of windows is one part.
+
+    Parameters
+    ----------
+    config : MEEGSpeech or MEEGImages
+        Configuration.
+    root : Path
+        The data.
+
+    Returns
+    -------
+    list of Part
+        At least one.
+    """
+    chosen = config.input
+    if chosen.dataset is None:
+        name = root.resolve().name
+        return [Part(name, name, {}, tuple(Path(path) for path in members_of(root).values()))]
+    data = chosen.data if isinstance(chosen, ImagesInput) else "raw"
+    return parts(chosen.dataset, root, data=data, subjects=chosen.subjects)
 
 
-def window_inputs(root: Path) -> dict[str, str]:
-    """Files that identify the windows of a folder."""
-    return members_of(root)
+def window_items(config: Retrieving, units: Sequence[Unit], out: Path) -> list[Item]:
+    """An item per recording or subject of a data set, or the one that looks at a folder of windows.
+
+    Parameters
+    ----------
+    config : MEEGSpeech or MEEGImages
+        Configuration.
+    units : sequence of Unit
+        From `parts_of`.
+    out : Path
+        Output folder.
+
+    Returns
+    -------
+    list of Item
+        One per unit.
+    """
+    return [_prepare(config, unit, out) for unit in units]
+
+
+def _prepare(config: Retrieving, unit: Unit, out: Path) -> Item:
+    output, images = str(out / unit.output), isinstance(config, MEEGImages)
+    if config.input.dataset is None:
+        return Item(unit.name, LOOK_AT_WINDOWS, unit.inputs, {"source": unit.source}, output, {"path": unit.root})
+    told = {"source": unit.source, "subject": unit.subject, "options": unit.options}
+    parameters = {**told, "input": config.input.model_dump(mode="json", exclude={"subjects", "simulate", "split"})}
+    step = PREPARE_SEEN if images else PREPARE_HEARD
+    return Item(unit.name, step, unit.inputs, parameters, output, {"root": unit.root, "files": list(unit.inputs.values())})
 
 
 def retrieve_items(config: Retrieving, units: Sequence[Unit], out: Path) -> list[Item]:
@@ -46,7 +81,7 @@ def retrieve_items(config: Retrieving, units: Sequence[Unit], out: Path) -> list
     config : MEEGSpeech or MEEGImages
         Configuration.
     units : sequence of Unit
-        The folder of windows.
+        From `parts_of`.
     out : Path
         Output folder.
 
@@ -55,23 +90,34 @@ def retrieve_items(config: Retrieving, units: Sequence[Unit], out: Path) -> list
     list of Item
         One.
     """
-    (unit,) = units
-    images = isinstance(config, MEEGImages)
-    blocks = _BLOCKS | ({"zero_shot", "course", "pictures"} if images else set())
-    common: dict[str, Any] = {"seed": config.compute.seed, "title": config.title, "source": unit.source}
-    hashes = {name: sha256_file(path) for name, path in unit.inputs.items()}
+    images, prepared = isinstance(config, MEEGImages), config.input.dataset is not None
+    name = Path(units[0].root).resolve().name
+    inputs = _prepared_files(config, units, out) if prepared else units[0].inputs
+    blocks = _BLOCKS | ({"zero_shot", "course", "pictures"} if images else set()) | ({"input", "features"} if prepared else set())
+    common: dict[str, Any] = {"seed": config.compute.seed, "title": config.title, "source": name}
+    places = [{"folder": str(out / unit.output), "subject": unit.subject, "options": unit.options} for unit in units]
     return [
         Item(
-            name=f"{unit.name} decode",
-            step=FIND_IMAGES if isinstance(config, MEEGImages) else FIND_SPEECH,
-            inputs=unit.inputs,
+            name=f"{name} decode",
+            step=FIND_IMAGES if images else FIND_SPEECH,
+            inputs=inputs,
             parameters={**config.model_dump(mode="json", include=blocks), **common},
-            output=str(out / f"{unit.name}_desc-decoded"),
+            output=str(out / f"{name}_desc-decoded"),
             unkeyed={
-                "path": unit.root,
+                "path": units[0].root,
+                "root": units[0].root,
+                "prepared": places if prepared else None,
                 "device": config.compute.device,
                 "training": str(out / "training"),
-                "inputs_key": hashes,
+                "cache": str(out / "features"),
+                "files": inputs,
             },
         )
     ]
+
+
+def _prepared_files(config: Retrieving, units: Sequence[Unit], out: Path) -> dict[str, str]:
+    """What says which signals are decoded: each has the hashes of its members, or of its sources."""
+    recordings = not isinstance(config.input, ImagesInput) or config.input.data == "raw"
+    member = "recording/meta.json" if recordings else "signal.sha256"
+    return {unit.name: str(out / unit.output / member) for unit in units}

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from neurodecode.datasets.parts import Part
 from neurodecode.errors import ConfigError
 from neurodecode.io.bids import open_recording
 from neurodecode.io.bids_bold import find_mask
 from neurodecode.io.bids_names import BidsFile, wanted
 from neurodecode.io.bids_search import MARKER, absolute, bids_files, find_recordings
-from neurodecode.io.bids_tables import applicable, confounds_path, events_path, read_events
+from neurodecode.io.bids_tables import read_events, recording_files
 from neurodecode.io.stimuli import stimulus_path
 from neurodecode.pipeline.config import Config, FMRIDecoding, IEEGQuality, MEEGDecoding, ModelToBrain, ModelToEpochs, ModelToRdms
 from neurodecode.pipeline.config_connectome import Connectome
@@ -25,7 +27,7 @@ from neurodecode.pipeline.generator import generator_files, generator_folder
 from neurodecode.pipeline.look import LOOK
 from neurodecode.pipeline.plan_compare import checked_file, compare_items, file_items
 from neurodecode.pipeline.plan_connectome import connectome_items, trace_items
-from neurodecode.pipeline.plan_meeg import retrieve_items, window_inputs, window_items
+from neurodecode.pipeline.plan_meeg import parts_of, retrieve_items, window_items
 from neurodecode.pipeline.prepare import PREPARE_BOLD, PREPARE_MEEG
 from neurodecode.pipeline.step import Item, Step
 
@@ -60,6 +62,8 @@ class Unit:
     """Folder of the prepared run, relative to the output."""
     root: str
     """The data set."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """How the loader of a public data set opens it."""
 
 
 def find_units(config: Config, root: Path) -> list[Unit]:
@@ -89,8 +93,7 @@ def find_units(config: Config, root: Path) -> list[Unit]:
     if isinstance(config, (ModelToRdms, ModelToEpochs)):
         return [_file_unit(config, root)]
     if isinstance(config, (MEEGSpeech, MEEGImages)):
-        name = root.resolve().name
-        return [Unit(name, name, name, (), window_inputs(root), None, f"{name}_desc-prepared", str(root))]
+        return [_part_unit(part, root) for part in parts_of(config, root)]
     if isinstance(config, Connectome):
         name = root.resolve().name
         return [Unit(name, name, name, (), trace_inputs(config.input, root), None, f"{name}_desc-prepared", str(root))]
@@ -105,6 +108,12 @@ def find_units(config: Config, root: Path) -> list[Unit]:
         forms = ", ".join(unit.source for unit in units if unit.name == twice[0])
         raise ConfigError(f"{twice[0]} is there in several forms ({forms}): choose one with input.space, input.res or input.desc")
     return units
+
+
+def _part_unit(part: Part, root: Path) -> Unit:
+    """The unit of a recording of a public data set, or of a folder of windows."""
+    inputs = {_relative(path, root): str(path) for path in part.files}
+    return Unit(part.name, part.subject, part.name, (), inputs, None, f"{part.name}_desc-prepared", str(root), part.options)
 
 
 def _file_unit(config: ModelToRdms | ModelToEpochs, root: Path) -> Unit:
@@ -124,7 +133,7 @@ def _derivatives(config: _BIDS, root: Path) -> str | None:
 def _unit(config: _BIDS, group: Sequence[BidsFile], root: Path) -> Unit:
     file = group[0]
     mask = _mask(config, file, root)
-    files = [*files_of(group), *([mask] if mask else [])]
+    files = [*recording_files(group), *([mask] if mask else [])]
     inputs = {_relative(path, root): str(path) for path in files}
     entities = [f"{key}-{file.entities[key]}" for key in ("sub", "ses", "task", "acq", "run") if key in file.entities]
     folders = [part for part in entities if part.startswith(("sub-", "ses-"))]
@@ -139,18 +148,6 @@ def _unit(config: _BIDS, group: Sequence[BidsFile], root: Path) -> Unit:
         output="/".join([*folders, file.datatype, f"{name}_desc-prepared_{file.suffix}"]),
         root=str(root),
     )
-
-
-def files_of(group: Sequence[BidsFile]) -> list[Path]:
-    """Every file that is read for a recording: its data, what lies beside it under the same name, and inherited sidecars."""
-    file = group[0]
-    stem = file.path.name.removesuffix(file.extension).removesuffix(file.suffix)
-    beside = [p for member in group for p in ([member.path] if member.path.is_file() else sorted(member.path.rglob("*")))]
-    beside += sorted(file.path.parent.glob(f"{stem}*"))
-    kinds = [(file.suffix, ".json"), ("events", ".tsv"), ("channels", ".tsv"), ("electrodes", ".tsv"), ("coordsystem", ".json")]
-    inherited = [path for suffix, extension in kinds for path in applicable(file, file.root, suffix, extension)]
-    tables = [path for path in (events_path(file), confounds_path(file) if file.suffix == "bold" else None) if path]
-    return list(dict.fromkeys(path for path in [*beside, *inherited, *tables] if path.is_file()))
 
 
 def _relative(path: Path, root: Path) -> str:
@@ -194,7 +191,7 @@ def prepare_items(config: Config, units: Sequence[Unit], root: Path, out: Path) 
     if isinstance(config, (ModelToRdms, ModelToEpochs)):
         return file_items(config, units, out)
     if isinstance(config, (MEEGSpeech, MEEGImages)):
-        return window_items(units, out)
+        return window_items(config, units, out)
     if isinstance(config, Connectome):
         return trace_items(config, units, out)
     step, blocks = _prepare_step(config)
@@ -317,7 +314,7 @@ def jobs_within(config: Config, units: Sequence[Unit], root: Path, jobs: int) ->
 
 
 def _nbytes(unit: Unit, root: Path) -> int:
-    """Size of the signal of a unit, or of its file."""
+    """Size of the signal of a unit, or of its largest file."""
     if not unit.files:
-        return Path(unit.inputs[unit.source]).stat().st_size
+        return max(Path(path).stat().st_size for path in unit.inputs.values())
     return int(open_recording(unit.files, root).data.nbytes)

@@ -55,6 +55,29 @@ IMAGE_PRESETS = {
 }
 
 
+def image_preset(preset: str | ImageWindows) -> ImageWindows:
+    """Settings by their name, or as they are.
+
+    Parameters
+    ----------
+    preset : {"paper", "benchmark"} or ImageWindows
+        Settings.
+
+    Returns
+    -------
+    ImageWindows
+        Settings.
+
+    Raises
+    ------
+    DataError
+        If the preset is unknown.
+    """
+    if isinstance(preset, ImageWindows):
+        return preset
+    return IMAGE_PRESETS[check_option("preset", preset, list(IMAGE_PRESETS))]
+
+
 def image_windows(
     recordings: Sequence[Recording],
     events: Sequence[pd.DataFrame] | None = None,
@@ -98,12 +121,12 @@ def image_windows(
     ----------
     Benchetrit, Banville and King (2024), Brain decoding: toward real-time reconstruction of visual perception, ICLR.
     """
-    settings = preset if isinstance(preset, ImageWindows) else IMAGE_PRESETS[check_option("preset", preset, list(IMAGE_PRESETS))]
+    settings = image_preset(preset)
     tables = [recording.events for recording in recordings] if events is None else list(events)
     for table in tables:
         check_columns(table, ["onset", "split"], "events (write the split of each into a column, from data.stimulus_splits)")
     return scaled_windows(
-        [_prepared(recording, settings) for recording in recordings],
+        [image_signal(recording, settings) for recording in recordings],
         [table[table["split"] != "excluded"].reset_index(drop=True) for table in tables],
         tmin=settings.tmin,
         tmax=settings.tmax,
@@ -166,8 +189,27 @@ def whiten_sessions(responses: Responses, *, by: str = "stimulus", fit_on: str =
     return responses.with_step("meeg.whiten_sessions", parameters, data=data, units=responses.units.assign(unit="n/a"))
 
 
-def _prepared(recording: Recording, settings: ImageWindows) -> Recording:
-    """What is done to a whole recording."""
+def image_signal(recording: Recording, preset: str | ImageWindows = "paper") -> Recording:
+    """Do what `image_windows` does to a whole recording before it cuts: to store it, and open it again as it is needed.
+
+    Parameters
+    ----------
+    recording : Recording
+        As it was read.
+    preset : {"paper", "benchmark"} or ImageWindows
+        Settings; of these the mains frequency, the pass band and the rate.
+
+    Returns
+    -------
+    Recording
+        Filtered and resampled.
+
+    Raises
+    ------
+    DataError
+        If the preset is unknown, or the mains frequency is needed and not known.
+    """
+    settings = image_preset(preset)
     prepared = notch(recording) if settings.line else recording
     prepared = prepared if settings.band is None else band_pass(prepared, *settings.band)
     return prepared if abs(prepared.sfreq - settings.sfreq) < 1e-9 else resample(prepared, settings.sfreq)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from neurodecode.data import Responses, concatenate
 from neurodecode.data.responses import group_columns
+from neurodecode.data.windowed import WindowedArray
 from neurodecode.errors import DataError
 
 
@@ -210,6 +211,13 @@ class TestConcatenate:
     def test_steps_are_kept_once_where_equal_and_of_all_parts_otherwise(self, second: int, expected: list[int]) -> None:
         a, b = (make().with_step("epochs", {"kept": kept}) for kept in (4, second))
         assert [step["kept"] for step in concatenate([a, b]).meta["steps"]] == expected
+
+    def test_windows_stay_unread_where_that_is_asked_for(self) -> None:
+        a, b = make(), make()
+        both = concatenate([a, b], lazy=True)
+        assert isinstance(both.data, WindowedArray)
+        np.testing.assert_array_equal(np.asarray(both.data), concatenate([a, b]).data)
+        assert isinstance(concatenate([make(n_times=None)] * 2, lazy=True).data, np.ndarray)
 
     def test_columns_that_one_part_lacks_are_missing_there(self) -> None:
         both = concatenate([make(2, stimulus=["a", "b"]), make(2)])

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from neurodecode.data import Stimuli
+from neurodecode.data.stimuli import joined_stimuli
 from neurodecode.errors import DataError
 
 
@@ -130,3 +131,14 @@ def test_digests_tell_contents_apart_and_find_the_same_picture() -> None:
 
 def test_repr_shows_number_kind_and_columns() -> None:
     assert repr(Stimuli(["a"], ["x"], "text")) == "<Stimuli\n  1 items of kind text\n  columns: id>"
+
+
+def test_joined_ones_stay_unread() -> None:
+    first, second = Counting([image(1), image(2)]), Counting([image(3)])
+    both = joined_stimuli([Stimuli(["a", "b"], first, "image"), Stimuli(["c"], second, "image")])
+    assert (list(both.ids), both["c"][0, 0, 0], both[1][0, 0, 0]) == (["a", "b", "c"], 3, 2)
+    assert (first.read, second.read) == (1, 1)
+    with pytest.raises(DataError, match="one kind, got .'image', 'text'."):
+        joined_stimuli([Stimuli(["a"], [image()], "image"), Stimuli(["b"], ["b"], "text")])
+    with pytest.raises(DataError, match="none at all"):
+        joined_stimuli([])

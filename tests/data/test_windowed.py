@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from neurodecode.data import LazySignal, Responses, load, save
 from neurodecode.data import store as store_module
-from neurodecode.data.windowed import Cut, WindowedArray
+from neurodecode.data.windowed import Cut, WindowedArray, joined_windows
 from neurodecode.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -136,3 +136,15 @@ def test_a_stretch_of_a_memory_map_stays_one(tmp_path: Path) -> None:
     assert_array_equal(part.data, np.asarray(windows())[[0, 1, 3]])
     apart = load(save(responses(), tmp_path / "apart")).select(split="train")
     assert_array_equal(apart.data, np.asarray(windows())[[0, 1, 3]])
+
+
+def test_windows_of_several_files_are_one_array_unread(tmp_path: Path) -> None:
+    parts = [np.random.default_rng(k).normal(size=(n, 3, 5)).astype(np.float32) for k, n in enumerate((4, 2, 6))]
+    for k, part in enumerate(parts):
+        np.save(tmp_path / f"{k}.npy", part)
+    mapped = [np.load(tmp_path / f"{k}.npy", mmap_mode="r") for k in range(3)]
+    joined = joined_windows(mapped)
+    whole = np.concatenate(parts)
+    assert joined.shape == whole.shape
+    np.testing.assert_array_equal(np.asarray(joined), whole)
+    np.testing.assert_array_equal(np.asarray(joined[[11, 3, 4], 1:, 2:4]), whole[[11, 3, 4], 1:, 2:4])

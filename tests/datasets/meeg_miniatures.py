@@ -174,3 +174,93 @@ def write_meg_epochs(path: Path, trials: pd.DataFrame) -> None:
 def things_meg() -> Manifest:
     """The manifest, with the counts of the miniature."""
     return expecting("things_meg", shape={"preprocessed": (8, 2, MEG_EPOCH_TIMES)})
+
+
+# --- as long as decoding needs: pictures of two colours each, which the sensors follow ------------------------------------
+
+
+def seen_pictures(n_images: int, seed: int) -> np.ndarray:
+    """Pictures (n_images, 32, 32, 3) whose halves have a colour of their own."""
+    halves = np.random.default_rng(seed).integers(0, 256, (n_images, 2, 3))
+    return np.repeat(np.repeat(halves, 16, axis=1)[:, :, None], 32, axis=2).astype(np.uint8)
+
+
+def seen_response(pictures: np.ndarray, n_channels: int, n_times: int, seed: int) -> np.ndarray:
+    """What the sensors do (n_images, n_channels, n_times): every sample of theirs is a mixture of the colours."""
+    colours = pictures[:, [0, -1], 0].reshape(len(pictures), -1) / 128.0 - 1.0
+    return (colours @ np.random.default_rng(seed).standard_normal((6, n_channels * n_times))).reshape(-1, n_channels, n_times)
+
+
+def write_seen_eeg2(root: Path, subjects: tuple[str, ...] = ("01", "02"), n_train: int = 80, n_test: int = 12) -> Path:
+    """Preprocessed epochs and images: two training images of each concept, five test images of other concepts."""
+    rng, listed = np.random.default_rng(1), {}
+    for part, short, count in (("training", "train", n_train), ("test", "test", n_test)):
+        concepts = (
+            [f"{k // 2 + 1:05d}_{part}{k // 2}" for k in range(count)]
+            if part == "training"
+            else [f"{k:05d}_x{k}" for k in range(count)]
+        )
+        files = [f"{concept.split('_')[1]}_{k:02d}s.png" for k, concept in enumerate(concepts)]
+        pictures = seen_pictures(count, len(part))
+        for concept, name, picture in zip(concepts, files, pictures, strict=True):
+            write_png(root / "image_set" / f"{part}_images" / concept / name, picture)
+        listed |= {f"{short}_img_files": files, f"{short}_img_concepts": concepts}
+        for k, subject in enumerate(subjects):
+            clean = seen_response(pictures, 5, 10, k)[:, None]
+            epochs = clean + 2 * rng.standard_normal((count, 4, 5, 10))
+            values = {"preprocessed_eeg_data": epochs, "ch_names": EEG2_NAMES, "times": np.linspace(-0.2, 0.7, 10)}
+            save_objects(root / "eeg_dataset" / "preprocessed_data" / f"sub-{subject}" / f"preprocessed_eeg_{part}.npy", values)
+    save_objects(root / "image_set" / "image_metadata.npy", listed)
+    return root
+
+
+def write_png(path: Path, picture: np.ndarray) -> None:
+    """One picture."""
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture).save(path)
+
+
+def write_seen_meg(root: Path, n_runs: int = 2, n_trials: int = 60) -> Path:
+    """Raw runs of one subject at 1200 Hz, an image every 1.6 s; a fifth of the trials show eight images of other concepts."""
+    write_description(root, "THINGS-MEG", License="CC0")
+    rng, names = np.random.default_rng(2), [*MEG_SENSORS, "BG1-1609", "BG2-1609", "UPPT001"]
+    pictures = seen_pictures(8 + n_runs * n_trials, 0)
+    clean = 700 * seen_response(pictures, 3, 2, 1)
+    tables, shown = [], 8
+    for run in range(1, n_runs + 1):
+        tested = np.arange(n_trials) % 5 == 4
+        number = np.where(tested, np.arange(n_trials) // 5 % 8, shown + np.arange(n_trials))
+        shown += n_trials
+        sample = 900 + 1920 * np.arange(n_trials)
+        counts = np.zeros((6, int(sample[-1]) + 2400))
+        counts[:5] = rng.normal(0, 200, (5, counts.shape[1]))
+        for at, image in zip(sample, number, strict=True):
+            counts[-1, at : at + 12] = 64
+            counts[:3, at : at + 1200] += np.repeat(clean[image], 600, axis=1)
+        stem = root / "sub-BIGMEG1" / "ses-01" / "meg" / f"sub-BIGMEG1_ses-01_task-main_run-{run:02d}"
+        meg_files.write_ctf(
+            stem.with_name(f"{stem.name}_meg.ds"), names, [*["mag"] * 3, "ref", "ref", "stim"], counts.round().astype(int)
+        )
+        path = [
+            f"images_test_meg/t{i}/t{i}_01s.png" if t else f"images_meg/c{i}/c{i}_01s.png"
+            for i, t in zip(number, tested, strict=True)
+        ]
+        known = {
+            "trial_type": np.where(tested, "test", "exp"),
+            "image_path": path,
+            "things_image_nr": number + 1,
+            "session_nr": 1,
+        }
+        table = pd.DataFrame({**known, "run_nr": run, "image_nr": range(n_trials), "image_on": sample / 1200})
+        tables.append(table.assign(image_off=table["image_on"] + 0.5))
+        events = pd.DataFrame(
+            {"onset": sample / 1200, "duration": 0.5, "value": number + 1, "trial_type": "image", "sample": sample}
+        )
+        write_table(stem.with_name(f"{stem.name}_events.tsv"), events)
+        for name, image in zip(path, number, strict=True):
+            write_png(root / "images" / Path(name).parent.name / Path(name).name, pictures[image])
+    (root / "sourcedata").mkdir()
+    pd.concat(tables).to_csv(root / "sourcedata" / "sample_attributes_P1.csv", index=False)
+    return root

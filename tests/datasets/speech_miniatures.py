@@ -80,6 +80,73 @@ def write_meg_masc(root: Path) -> Path:
     return root
 
 
+def write_spoken_masc(root: Path, visits: tuple[tuple[str, int], ...] = (("01", 0), ("01", 1)), n_sentences: int = 12) -> Path:
+    """Story 0 as long as decoding needs: two sounds of sentences, whose loudness the sensors follow 150 ms late."""
+    write_meg_masc(root)
+    words, envelopes = spoken_sentences(n_sentences)
+    for name, envelope in envelopes.items():
+        noise = np.random.default_rng(0).standard_normal(len(envelope) * 8)
+        write_samples(root / "stimuli" / "audio" / f"{name}.wav", np.repeat(envelope, 8) * noise)
+    for subject, session in visits:
+        source, folder = root / "sub-01" / f"ses-{session}" / "meg", root / f"sub-{subject}" / f"ses-{session}" / "meg"
+        if folder != source:
+            for file in source.iterdir():
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / file.name.replace("sub-01", f"sub-{subject}")).write_bytes(file.read_bytes())
+        stem, seed = f"sub-{subject}_ses-{session}_task-0", 10 * int(subject) + session
+        begin = {name: 1.0 + k * (len(envelope) / 1000 + 1.0) for k, (name, envelope) in enumerate(envelopes.items())}
+        write_table(folder / f"{stem}_events.tsv", spoken_events(words, begin))
+        meg_files.write_kit(folder / f"{stem}_meg.con", 8, followed(envelopes, begin, seed))
+    return root
+
+
+def spoken_sentences(n_sentences: int) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """Words of two sounds, five a sentence, no two sentences alike; and the loudness of each sound at 1000 Hz."""
+    rng, rows, envelopes = np.random.default_rng(5), [], {}
+    for sound in ("lw1_0", "lw1_1"):
+        now = 0.3
+        for sentence in range(n_sentences):
+            for _ in range(5):
+                rows.append((sound, f"word{len(rows)}", now, sentence, rng.uniform(0.1, 1.0)))
+                now += rng.uniform(0.5, 0.9)
+        envelope = np.zeros(int(1000 * (now + 0.5)))
+        for _, _, onset, _, loud in (row for row in rows if row[0] == sound):
+            envelope[int(1000 * onset) : int(1000 * onset) + 350] = loud
+        envelopes[sound] = envelope
+    return pd.DataFrame(rows, columns=["sound", "word", "start", "sentence", "loud"]), envelopes
+
+
+def spoken_events(words: pd.DataFrame, begin: dict[str, float]) -> pd.DataFrame:
+    """Sounds and words as the authors describe them."""
+    rows = []
+    for name, at in begin.items():
+        known = {"story": "lw1", "sound": f"stimuli/audio/{name.upper()}.0.wav"}
+        rows.append((at, 1.0, repr({**known, "kind": "sound", "start": 0.0})))
+        for word in words[words["sound"] == name].itertuples():
+            told = {"kind": "word", "word": word.word, "start": float(word.start), "sequence_id": float(word.sentence)}
+            rows.append((at + word.start, 0.35, repr({**known, **told, "condition": "sentence"})))
+    table = pd.DataFrame(rows, columns=["onset", "duration", "trial_type"]).sort_values("onset", ignore_index=True)
+    return table.assign(value=1, sample=(1000 * table["onset"]).round().astype(int))
+
+
+def followed(envelopes: dict[str, np.ndarray], begin: dict[str, float], seed: int) -> np.ndarray:
+    """Femtotesla of eight sensors that follow the loudness, each as much as it does, and two trigger channels."""
+    rng = np.random.default_rng(seed)
+    last = max(at + len(envelopes[name]) / 1000 for name, at in begin.items())
+    signal = np.zeros(int(1000 * (last + 2)))
+    for name, at in begin.items():
+        first = int(1000 * (at + 0.15))
+        signal[first : first + len(envelopes[name])] += envelopes[name]
+    counts = 400 * rng.standard_normal((8, 1)) * signal + 100 * rng.standard_normal((8, len(signal)))
+    return np.vstack([counts, np.zeros((2, len(signal)))]).clip(-2000, 2000).astype(int)
+
+
+def write_samples(path: Path, samples: np.ndarray, rate: int = 8000) -> None:
+    """A sound of values about 1."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scipy.io.wavfile.write(path, rate, (6000 * samples).clip(-32000, 32000).astype(np.int16))
+
+
 def write_wav(path: Path, seconds: float, rate: int = 8000) -> None:
     """A tone."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -65,6 +65,15 @@ class TestFit:
         with pytest.raises(DataError, match=r"targets have 20 times.*need 24 or 21"):
             conv().fit(held_in(world), world.targets.select(tmin=0.0, tmax=20 / mw.SFREQ))
 
+    def test_a_lag_that_the_windows_have_already_is_not_cut_again(self, world: mw.World) -> None:
+        targets = world.targets.select(tmin=0.0, tmax=21 / mw.SFREQ)
+        whole, late = conv(baseline=False), conv(baseline=False)
+        whole.fit(held_in(world), targets)
+        late.fit(held_in(world).select(tmin=3 / mw.SFREQ, tmax=24 / mw.SFREQ), targets)
+        test = world.split("test")
+        again = late.predict(test.select(tmin=3 / mw.SFREQ, tmax=24 / mw.SFREQ))
+        np.testing.assert_allclose(again, whole.predict(test), atol=1e-5)
+
     def test_memory_maps_give_the_same(self, world: mw.World, decoder: SpeechDecoder, tmp_path: Path) -> None:
         save_data(held_in(world), tmp_path / "responses")
         save_data(world.targets, tmp_path / "targets")

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from neurodecode.cli.app import app
 from neurodecode.errors import DataError, FormatError, NeurodecodeError
 from neurodecode.io import model_files, weight_sets
-from neurodecode.io.weight_sets import fetch_weights, local_weights, read_weight_set, weight_set
+from neurodecode.io.weight_sets import as_pinned, fetch_weights, local_weights, read_weight_set, weight_set
 
 
 @pytest.fixture(autouse=True)
@@ -169,3 +169,9 @@ class TestPipelineFolders:
         (network / "diffusion_pytorch_model.safetensors").rename(network / "model.safetensors")
         with pytest.raises(FormatError, match=r"model_index\.json"):
             open_pipeline(network)
+
+
+def test_a_known_model_is_pinned_to_its_commit() -> None:
+    known = weight_set("clip_vit_l14")
+    assert as_pinned("clip_vit_l14") == as_pinned(known.id) == (known.id, known.revision)
+    assert as_pinned("folders/of_mine") == ("folders/of_mine", None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from neurodecode.data import Recording, Responses
 from neurodecode.errors import DataError
 from neurodecode.preprocess import meeg
+from neurodecode.preprocess.meeg_images import image_signal
 
 
 def recording(sfreq: float = 240.0, seed: int = 0) -> Recording:
@@ -45,6 +48,14 @@ def test_windows_of_the_benchmark() -> None:
     line = spectrum[np.argmin(np.abs(np.fft.rfftfreq(121, 1 / 120) - 50))]
     paper = np.asarray(meeg.image_windows([recording(480.0)]).data)[:, :, 36:157]
     assert line < 0.3 * np.abs(np.fft.rfft(paper, axis=2)).mean(axis=(0, 1))[50], "the mains frequency is out"
+
+
+def test_recordings_are_prepared_once_and_cut_later() -> None:
+    settings = meeg.IMAGE_PRESETS["benchmark"]
+    kept = image_signal(recording(480.0), settings)
+    later = meeg.image_windows([kept], preset=replace(settings, band=None, line=False))
+    at_once = meeg.image_windows([recording(480.0)], preset="benchmark")
+    assert_array_equal(np.asarray(later.data), np.asarray(at_once.data))
 
 
 def test_settings_of_your_own_and_refusals() -> None:

@@ -1,0 +1,84 @@
+"""Pipelines that find speech and images, on public data sets in the layout of their authors, with a planted signal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny_models
+from datasets import meeg_miniatures as seen
+from datasets import speech_miniatures as heard
+
+from neurodecode.pipeline import load_config, run_pipeline, verify
+
+RIDGE = ["decoder.network=ridge", "decoder.network_options=null", "decoder.trainer=null", "retrieval.n_bootstrap=20"]
+MEL = ["features.kind=mel", "features.n_mels=8"]
+
+
+def results_of(out: Path) -> dict[str, Any]:
+    """Content of results.json."""
+    found: dict[str, Any] = json.loads((out / "results.json").read_text())
+    return found
+
+
+@pytest.fixture(scope="module")
+def masc(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return heard.write_spoken_masc(tmp_path_factory.mktemp("masc"), (("01", 0), ("01", 1), ("02", 0)))
+
+
+@pytest.fixture
+def expecting_masc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The manifest counts the sensors of the miniature."""
+    manifest = heard.meg_masc()
+    monkeypatch.setattr("neurodecode.datasets._catalogue.info", lambda name: manifest)
+
+
+@pytest.mark.usefixtures("expecting_masc")
+class TestSpeech:
+    def test_a_data_set_is_decoded_from_its_root(self, masc: Path, tmp_path: Path) -> None:
+        config = load_config("meg_speech", [*RIDGE, *MEL, "retrieval.n_seeds=1"])
+        run_pipeline(config, masc, tmp_path / "out")
+        found = results_of(tmp_path / "out")
+        assert found["score"] > 3 * found["chance"]
+        assert verify(tmp_path / "out")[1] == []
+
+
+@pytest.fixture(scope="module")
+def eeg2(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return seen.write_seen_eeg2(tmp_path_factory.mktemp("eeg2"))
+
+
+@pytest.fixture(scope="module")
+def things(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return seen.write_seen_meg(tmp_path_factory.mktemp("things"))
+
+
+@pytest.fixture(scope="module")
+def vision(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network of random weights: colours pass through it."""
+    return tiny_models.model_folder("vit", tmp_path_factory.mktemp("models"))
+
+
+class TestImages:
+    def test_published_epochs(self, eeg2: Path, vision: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        shapes = {"preprocessed_training": (320, 5, None), "preprocessed_test": (48, 5, None)}
+        manifest = seen.expecting("things_eeg2", shape=shapes)
+        monkeypatch.setattr("neurodecode.datasets._catalogue.info", lambda name: manifest)
+        settings = [
+            *RIDGE,
+            f"features={{model: '{vision}', pooling: mean}}",
+            "input.split={validation: 8}",
+            "retrieval.n_seeds=1",
+        ]
+        run_pipeline(load_config("eeg_images", settings), eeg2, tmp_path / "out")
+        found = results_of(tmp_path / "out")
+        assert found["score"] > 3 * found["chance"]
+
+    def test_raw_recordings(self, things: Path, vision: Path, tmp_path: Path) -> None:
+        features = f"features={{model: '{vision}', pooling: mean}}"
+        settings = [*RIDGE, features, f"input.images={things / 'images'}", "retrieval.n_seeds=1", "course=null"]
+        run_pipeline(load_config("meg_images", settings), things, tmp_path / "out")
+        found = results_of(tmp_path / "out")
+        assert found["score"] > 3 * found["chance"]
