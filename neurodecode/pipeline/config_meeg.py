@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from neurodecode.pipeline.config_base import Compute, Labels, Positive, Settings
 
@@ -15,6 +15,14 @@ class WindowsInput(Settings):
     dataset: None = None
     subjects: Labels = Field(None, description="of the data set; all by default")
     simulate: dict[str, Any] | None = Field(None, description="arguments of simulate_speech or simulate_images")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.simulate is not None and self.dataset is not None:
+            raise ValueError(
+                f"windows are simulated or come from {self.dataset}, not both: set one of dataset and simulate to null"
+            )
+        return self
 
 
 class SpeechInput(WindowsInput):

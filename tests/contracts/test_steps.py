@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 from bids_trees import SHAPE, TR, write_description, write_json, write_table, write_volume
 from contracts.members import modules
+from datasets import meeg_miniatures, speech_miniatures
 from PIL import Image
 from scipy.spatial.distance import pdist, squareform
 
@@ -133,8 +134,10 @@ MINIATURES = [
     Miniature(write_rdms, "objects92_rsa", ["rsa.n_bootstrap=20"], True),
     Miniature(write_words, "priming_n400", ["encode.n_permutations=9"], True),
     Miniature(write_traces, "connectome", ["input.sfreq=4.0", *(f"analysis.{name}" for name in SMALL)], True),
-    Miniature(write_heard, "meg_speech", LINEAR, True),
-    Miniature(write_seen, "meg_images", [*LINEAR, "course=null"], True),
+    Miniature(write_heard, "meg_speech", [*LINEAR, "input.dataset=null"], True),
+    Miniature(write_seen, "meg_images", [*LINEAR, "input.dataset=null", "course=null"], True),
+    Miniature(speech_miniatures.write_brennan2019, "meg_speech", ["input.dataset=brennan2019"]),
+    Miniature(meeg_miniatures.write_things_meg, "meg_images", []),
 ]
 
 

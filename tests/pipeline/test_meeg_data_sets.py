@@ -6,12 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import tiny_models
 from datasets import meeg_miniatures as seen
 from datasets import speech_miniatures as heard
 
+from neurodecode.errors import ConfigError, DataError
 from neurodecode.pipeline import load_config, run_pipeline, verify
+from neurodecode.pipeline.meeg_heard import heard_events, spoken_words
 
 RIDGE = ["decoder.network=ridge", "decoder.network_options=null", "decoder.trainer=null", "retrieval.n_bootstrap=20"]
 MEL = ["features.kind=mel", "features.n_mels=8"]
@@ -82,3 +85,20 @@ class TestImages:
         run_pipeline(load_config("meg_images", settings), things, tmp_path / "out")
         found = results_of(tmp_path / "out")
         assert found["score"] > 3 * found["chance"]
+
+
+def test_a_data_set_and_a_simulation_are_not_mixed() -> None:
+    with pytest.raises(ConfigError, match="simulated or come from meg_masc, not both"):
+        load_config("meg_speech", ["input.simulate={}"])
+
+
+def test_words_of_all_people_are_joined_and_marks_know_their_place() -> None:
+    told = {"stimulus": ["7"] * 3, "sound_onset": [0.0, 0.2, 1.2], "word": [None, "a", "b"], "block": ["7"] * 3}
+    events = pd.DataFrame({"onset": [1.0, 1.2, 2.2], "duration": 0.5, "trial_type": ["sound", "word", "word"], **told})
+    later = events.iloc[:2].assign(onset=events["onset"] + 9, sound_onset=[0.0, 0.2001])
+    marks = [heard_events(part) for part in (events, later)]
+    assert marks[0]["start"].tolist() == [0.0, 0.2, 1.2]
+    words = spoken_words(marks)
+    assert words[["word", "onset", "sentence"]].to_numpy().tolist() == [["a", 0.2, "7"], ["b", 1.2, "7"]]
+    with pytest.raises(DataError, match="none of the 1 recordings has a word"):
+        spoken_words([marks[0].iloc[:1]])
