@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 
 from neurodecode.analysis.connectome import DynamicConnectome
 from neurodecode.analysis.connectome.stimulus import stimulus_courses, stimulus_overlap
+from neurodecode.data import Recording
 from neurodecode.errors import CorruptFileError, DataError, FormatError
 from neurodecode.simulate import planted_traces
 
@@ -109,6 +111,64 @@ def test_damage_and_strangers_are_refused(model: DynamicConnectome, tmp_path: Pa
 def test_bad_settings_are_refused(wrong: dict[str, object], told: str) -> None:
     with pytest.raises(DataError, match=told):
         DynamicConnectome(**wrong)  # type: ignore[arg-type]
+
+
+QUICK: dict[str, Any] = {"rank": 2, "n_restarts": 2, "n_splits": 1, "communities": None}
+
+
+def recordings(**meta: str) -> list[Recording]:
+    """The first two worms from 100 s on, with two stimuli on that clock."""
+    events = pd.DataFrame({"onset": [110.0, 130.0], "duration": 4.0, "trial_type": ["salt", "odour"]})
+    channels = pd.DataFrame({"name": NAMES})
+    return [
+        Recording(trace, WORLD.sfreq, channels, events, t0=100.0, meta={"subject": f"w{k}", **meta})
+        for k, trace in enumerate(WORLD.traces[:2])
+    ]
+
+
+@pytest.mark.parametrize(
+    ("align", "window", "onsets", "span"),
+    [(None, None, [110.0, 130.0], [100.0, 159.75]), ("odour", (-25.0, 25.0), [-20.0, 0.0], [-25.0, 25.0])],
+)
+def test_stimuli_of_recordings_are_on_the_clock_of_the_analysis(
+    align: str | None, window: tuple[float, float] | None, onsets: list[float], span: list[float]
+) -> None:
+    found = DynamicConnectome(**QUICK, null=False).fit(recordings(), align=align, window=window).result_
+    assert found.samples == ["w0", "w1"]
+    assert found.events["onset"].tolist() == onsets
+    assert found.times[[0, -1]].tolist() == pytest.approx(span)
+    chance = found.overlap.groupby("stimulus")["chance"].first()
+    assert chance.to_dict() == pytest.approx(dict.fromkeys(("odour", "salt"), 16 / len(found.times)))
+
+
+def test_the_onset_of_trials_is_time_0_of_their_stimulus() -> None:
+    """Also where no kind was asked for, and of a recording that comes alone, shifted traces included."""
+    model = DynamicConnectome(**QUICK, sample_mode="trial").fit(recordings()[0], window=(-5.0, 10.0))
+    found = model.result_
+    assert found.samples == ["w0 trial-0", "w0 trial-1"]
+    assert found.events["onset"].tolist() == [0.0, 20.0]
+    assert set(found.overlap["stimulus"]) == {"salt"}
+    assert found.null_explained is not None
+
+
+def test_events_that_lack_a_column_are_refused_before_the_work() -> None:
+    model = DynamicConnectome(**QUICK)
+    with pytest.raises(DataError, match="duration"):
+        model.fit(list(WORLD.traces), sfreq=WORLD.sfreq, events=pd.DataFrame({"onset": [1.0], "trial_type": ["a"]}))
+    assert not hasattr(model, "ntf_")
+
+
+def test_without_shifted_traces_a_note_says_so_and_numbers_stay_numbers(tmp_path: Path) -> None:
+    model = DynamicConnectome(**QUICK, null=False).fit(list(WORLD.traces), sfreq=WORLD.sfreq)
+    found = model.result_
+    assert found.null_explained is None
+    assert "No shifted traces" in found.notes[0]
+    assert (found.labels == 0).all()
+    assert found.overlap.empty
+    again = DynamicConnectome.load(model.save(tmp_path / "kept"))
+    pd.testing.assert_frame_equal(again.result_.components, found.components)
+    assert list(again.result_.overlap) == list(found.overlap)
+    np.testing.assert_array_equal(again.graphs_, model.graphs_)
 
 
 def test_without_fit_nothing_is_told() -> None:

@@ -26,7 +26,7 @@ from neurodecode.data import Recording
 from neurodecode.data.atomic import atomic_folder
 from neurodecode.data.hashing import jsonable, sha256_file
 from neurodecode.data.parameters import Parameters
-from neurodecode.data.validate import check_option
+from neurodecode.data.validate import check_columns, check_option
 from neurodecode.errors import CorruptFileError, DataError, FormatError
 
 _KIND, _CONFIG, _ARRAYS = "neurodecode DynamicConnectome", "config.json", "factors.npz"
@@ -123,7 +123,7 @@ class DynamicConnectome(Parameters):
 
     def fit(
         self,
-        traces: Sequence[Any],
+        traces: Recording | Sequence[Any],
         *,
         names: Sequence[Any] | None = None,
         sfreq: float | Sequence[float] | None = None,
@@ -137,8 +137,8 @@ class DynamicConnectome(Parameters):
 
         Parameters
         ----------
-        traces : sequence of Recording, or of array_like of shape (n_names, n_times)
-            As in `affinity_tensor`.
+        traces : Recording, sequence of Recording, or of array_like of shape (n_names, n_times)
+            As in `affinity_tensor`; a single recording for its trials.
         names : sequence, optional
             Of the rows of arrays, as in `affinity_tensor`.
         sfreq : float or sequence of float, optional
@@ -147,7 +147,7 @@ class DynamicConnectome(Parameters):
             Names of the samples, for arrays.
         events : DataFrame, optional
             Stimuli with ``onset, duration`` (s) and ``trial_type``, on the clock of the traces; of recordings that start
-            together those of the first one are taken.
+            together those of the first one are taken, of trials those of the first trial.
         align : str, optional
             ``trial_type`` whose first onset is time 0 of a recording.
         window : tuple of float, optional
@@ -163,21 +163,24 @@ class DynamicConnectome(Parameters):
         Raises
         ------
         DataError
-            If traces do not fit each other or a parameter, see `affinity_tensor` and `ntf_hals`.
+            If events lack a column, or traces do not fit each other or a parameter, see `affinity_tensor` and `ntf_hals`.
         """
         given = {"names": names, "sfreq": sfreq, "labels": labels, "align": align, "window": window}
+        traces = [traces] if isinstance(traces, Recording) else traces
+        shown = _events(traces, events, align, self.sample_mode)
         self.affinities_ = self._affinities(traces, given)
         self.ntf_, self.rank_curves_, stability = self._factorise(self.affinities_, executor)
         self.communities_ = self._communities(self.graphs_)
         again = self._reproduced(self.affinities_, self.ntf_)
         null = self._null(traces, given) if self.null else (None, np.full(len(self.ntf_.weights), np.nan))
-        shown = _events(traces, events, align)
         self.result_ = self._summary(stability, again, null, shown)
         return self
 
     @property
     def graphs_(self) -> NDArray[np.float64]:
         """Weighted graph of each component, (rank, n_names, n_names); NaN where a pair was never observed."""
+        if not hasattr(self, "affinities_"):
+            return self._found().graphs
         folded = fold_pairs(np.asarray(self.ntf_.factors[2], np.float64).T, len(self.affinities_.names))
         seen = fold_pairs(self.affinities_.mask.any(axis=0), len(self.affinities_.names), fill=True).astype(bool)
         return np.where(seen, folded, np.nan)
@@ -282,7 +285,7 @@ class DynamicConnectome(Parameters):
             given = content["parameters"]
             model = cls(**{**given, "ranks": tuple(given["ranks"])})
             weights, pairs = arrays.pop("weights"), arrays.pop("pairs")
-            tables: dict[str, Any] = {name: pd.DataFrame(value) for name, value in content["tables"].items()}
+            tables: dict[str, Any] = {name: _table(value) for name, value in content["tables"].items()}
             model.result_ = ConnectomeResult(**content["plain"], **arrays, **tables)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CorruptFileError(path, f"it is no readable analysis ({error})", "Save the analysis again") from error
@@ -386,15 +389,17 @@ def _shifted(part: Any, seed: int) -> Any:
     return circular_shifts(np.asarray(part), random_state=seed)
 
 
-def _events(traces: Sequence[Any], events: pd.DataFrame | None, align: str | None) -> pd.DataFrame:
+def _events(traces: Sequence[Any], events: pd.DataFrame | None, align: str | None, sample_mode: str) -> pd.DataFrame:
     """Stimuli on the clock of the analysis."""
     columns = ["onset", "duration", "trial_type"]
     if events is None and len(traces) and isinstance(traces[0], Recording) and "trial_type" in traces[0].events:
         own = traces[0].events[columns]
-        first = own.loc[own["trial_type"].astype(str) == align, "onset"].min() if align is not None else 0.0
+        marked = own if align is None else own[own["trial_type"].astype(str) == align]
+        first = 0.0 if align is None and sample_mode != "trial" else marked["onset"].min()
         events = own.assign(onset=own["onset"] - first)
     if events is None:
         return pd.DataFrame({"onset": [], "duration": [], "trial_type": pd.Series(dtype=str)})
+    check_columns(events, columns, "events")
     return events[columns].reset_index(drop=True)
 
 
@@ -404,6 +409,13 @@ def _rank_table(curves: RankCurves | None) -> pd.DataFrame:
         return pd.DataFrame(columns=columns, dtype=float)
     errors: list[ArrayLike] = [curves.test_error.mean(axis=1), curves.train_error.mean(axis=1)]
     return pd.DataFrame(dict(zip(columns, [curves.ranks, *errors, *curves[3:6]], strict=True)))
+
+
+def _table(columns: dict[str, list[Any]]) -> pd.DataFrame:
+    """A stored table; numbers that are all missing are numbers again."""
+    table = pd.DataFrame(columns)
+    missing = [name for name in table if len(table) and table[name].isna().all()]
+    return table.astype(dict.fromkeys(missing, float))
 
 
 def _arrays(path: Path, digest: str) -> dict[str, Any]:

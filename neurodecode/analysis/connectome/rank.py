@@ -211,6 +211,11 @@ def held_out_error(
     -------
     train, test : float
         Squared error over squared norm, of the cells that were seen and of those that were not.
+
+    Raises
+    ------
+    DataError
+        If no cell is held out, or all that are hold 0.
     """
     seen = Observed(held_out.bounds, ~held_out.cells & cells.mask)
     fit = factorise(cells.source, rank, seen, Settings(backend), np.random.default_rng(seed)).ntf
@@ -222,6 +227,8 @@ def held_out_error(
             true = cells.part(rows).courses(samples[some], pairs[some]).astype(np.float64)
             residual += float(np.square(true - _model(fit, rows, samples[some], pairs[some])).sum())
             norm += float(np.square(true).sum())
+    if norm == 0:
+        raise DataError(f"{int(held_out.cells.sum())} held-out cells hold nothing to predict: hold out more, or shorter blocks")
     return fit.error**2, residual / norm
 
 

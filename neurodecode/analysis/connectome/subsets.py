@@ -102,10 +102,13 @@ def as_cells(tensor: Any, mask: Any = None) -> Cells:
     cells = np.ones(shape, bool) if own is None else own
     if mask is not None:
         given = np.asarray(mask)
+        wanted = f"mask must be of truth values (n_samples, n_pairs) = {tuple(shape)}"
+        if given.dtype != bool:
+            raise DataError(f"{wanted}, got dtype {given.dtype}")
         try:
             cells = cells & np.broadcast_to(given, shape)
-        except (ValueError, TypeError) as error:
-            raise DataError(f"mask must be of truth values (n_samples, n_pairs) = {shape}, got shape {given.shape}") from error
+        except ValueError as error:
+            raise DataError(f"{wanted}, got shape {given.shape}") from error
     return Cells(source, cells)
 
 
