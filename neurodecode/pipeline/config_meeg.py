@@ -115,6 +115,8 @@ class Pictures(Settings):
     """Pictures of what is predicted, beside those of shuffled responses."""
 
     folder: str | None = Field(None, description="folder of a generator; by default the simulated pictures' own")
+    train: dict[str, Any] | None = Field(None, description="settings of a TinyDiffusion that is trained on the training images")
+    size: int | None = Field(None, ge=1, description="side in pixels to which the middle of each image is averaged")
     n_samples: int = Field(1, ge=1)
     steps: int = Field(20, ge=1)
 

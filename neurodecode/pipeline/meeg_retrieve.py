@@ -10,9 +10,10 @@ import numpy as np
 
 from neurodecode.data import Responses
 from neurodecode.data.hashing import sha256_file, sha256_json
-from neurodecode.errors import ConfigError, DataError
+from neurodecode.errors import DataError
 from neurodecode.pipeline.config_meeg import Course, Found, ImageNetwork, Pictures, SpeechNetwork
 from neurodecode.pipeline.meeg_heard import heard_windows
+from neurodecode.pipeline.meeg_pictures import prepare_drawing
 from neurodecode.pipeline.meeg_seen import seen_windows
 from neurodecode.pipeline.meeg_windows import Windows, open_windows
 from neurodecode.pipeline.step import Step
@@ -58,7 +59,8 @@ def find_images(parameters: Mapping[str, Any], folder: Path) -> None:
     settings = ImageNetwork(**parameters["decoder"]).model_dump()
     windows = seen_windows(parameters) if parameters.get("prepared") else open_windows(Path(parameters["path"]))
     wanted = None if parameters["pictures"] is None else Pictures(**parameters["pictures"])
-    generator, targets = (None, windows.targets) if wanted is None else _generator(wanted, windows, parameters)
+    drawing = None if wanted is None else prepare_drawing(wanted, windows, parameters["source"], parameters["seed"], folder)
+    targets = windows.targets if drawing is None else drawing.targets
 
     def fitted(seed: int) -> Any:
         decoder = MEEGImageDecoder(**_with_device(settings, parameters), random_state=seed)
@@ -66,10 +68,10 @@ def find_images(parameters: Mapping[str, Any], folder: Path) -> None:
         return decoder.fit(_held_in(windows), targets, folder=place, resume=place is not None)
 
     results, decoders = _retrieve(windows, fitted, parameters, {"zero_shot": parameters["zero_shot"]})
-    if generator is not None and wanted is not None and windows.stimuli is not None:
+    if drawing is not None and wanted is not None:
         options = {"n_samples": wanted.n_samples, "steps": wanted.steps}
         seen = _split(windows.responses, "test")
-        results["pictures"] = decoders[0].reconstruct(generator, seen, windows.stimuli, **options)
+        results["pictures"] = decoders[0].reconstruct(drawing.generator, seen, drawing.stimuli, **options)
     if parameters["course"] is not None:
         results["course over time"] = _course(windows, Course(**parameters["course"]))
     _save(parameters, windows, results, decoders, folder)
@@ -117,33 +119,6 @@ def _course(windows: Windows, wanted: Course) -> Any:
     from neurodecode.decode.time_windows import retrieval_over_time
 
     return retrieval_over_time(windows.responses, windows.targets, **wanted.model_dump())
-
-
-def _generator(wanted: Pictures, windows: Windows, parameters: Mapping[str, Any]) -> tuple[Any, Any]:
-    """The generator, and what a decoder has to be fitted on for it."""
-    from neurodecode.decode.meeg_generation import generator_targets
-
-    if windows.stimuli is None:
-        raise ConfigError(
-            f"pictures: the windows {parameters['source']!r} come without their images: add stimuli/, or leave pictures out"
-        )
-    if wanted.folder is not None:
-        from neurodecode.generate import load_generator
-
-        generator: Any = load_generator(wanted.folder)
-        return generator, _with_columns(generator_targets(generator, windows.stimuli), windows.targets)
-    if windows.truth is None:
-        raise ConfigError("pictures.folder: only simulated images bring a generator of their own, got None: name a folder")
-    from neurodecode.simulate import LinearPictures
-
-    size = int(windows.stimuli.items[0].shape[0])
-    return LinearPictures(windows.targets.n_units, size=size), {"latent": windows.targets}
-
-
-def _with_columns(targets: dict[str, Responses], known: Responses) -> dict[str, Responses]:
-    """Targets with the columns of the stimuli, such as their concept."""
-    columns = known.samples.drop_duplicates("stimulus").set_index("stimulus")
-    return {name: table.replace(samples=table.samples.join(columns, on="stimulus")) for name, table in targets.items()}
 
 
 def _held_in(windows: Windows) -> Responses:

@@ -38,6 +38,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("images")
     world = "kind: mag, snr: 0.2, n_subjects: 2, n_sensors: 16, n_test: 20, n_repeats: 2, pictures: {size: 16}"
     settings = [f"input.simulate={{{world}}}", "decoder.network=ridge", "decoder.network_options=null", "decoder.trainer=null"]
+    settings += ["course={width: 0.1, stride: 0.1}"]
     run_pipeline(load_config("meg_images_simulated", [*settings, "retrieval.n_bootstrap=50"]), out / "data", out)
     return out
 
@@ -75,6 +76,7 @@ def test_a_second_run_skips_all(images: Path) -> None:
     before = (images / "results.json").read_bytes()
     world = "kind: mag, snr: 0.2, n_subjects: 2, n_sensors: 16, n_test: 20, n_repeats: 2, pictures: {size: 16}"
     settings = [f"input.simulate={{{world}}}", "decoder.network=ridge", "decoder.network_options=null", "decoder.trainer=null"]
+    settings += ["course={width: 0.1, stride: 0.1}"]
     run_pipeline(load_config("meg_images_simulated", [*settings, "retrieval.n_bootstrap=50"]), images / "data", images)
     assert (images / "results.json").read_bytes() == before
 
