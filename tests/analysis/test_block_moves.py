@@ -13,7 +13,8 @@ from neurodecode.analysis.connectome.block_gains import merge_gains, move_gains
 from neurodecode.analysis.connectome.block_moves import agglomerate, anneal, ascend, gibbs_sweep
 from neurodecode.analysis.connectome.block_partitions import STRUCTURES, Partitions, Structure
 from neurodecode.analysis.connectome.block_score import BlockScore, Propensities, block_score, read_weights
-from neurodecode.analysis.connectome.block_search import refine_partition, search_partition
+from neurodecode.analysis.connectome.block_search import mass_of, refine_partition, search_partition
+from neurodecode.simulate import block_pattern, planted_blocks
 
 
 def make_graph(seed: int, n: int = 10, model: str = "exponential", edges: bool = True, corrected: bool = False) -> BlockScore:
@@ -190,3 +191,26 @@ def test_search_keeps_to_the_number_of_blocks() -> None:
     graph = make_graph(5, 24)
     found = search_partition(graph, STRUCTURES, np.random.default_rng(0), n_restarts=3, max_blocks=2)
     assert found.labels.max() <= 1
+
+
+def test_mass_counts_what_single_moves_reach() -> None:
+    graph = make_graph(3, 6)
+    labels = np.array([[0, 0, 1, 1, 2, 2], [0, 0, 0, 1, 1, 1]])
+    for row, found in zip(labels, mass_of(graph, labels, "general"), strict=True):
+        here = Partitions(graph, row[None], 4, "general").scores()[0]
+        expected = here
+        for node in range(6):
+            ways = np.tile(row, (row.max() + 2, 1))  # each block, and one of its own
+            ways[:, node] = np.arange(len(ways))
+            expected += np.log(np.exp(Partitions(graph, ways, 4, "general").scores() - here).sum())
+        assert found == pytest.approx(expected)
+
+
+def test_a_narrow_peak_gives_way_to_a_wide_one() -> None:
+    pattern = {"pattern": "random", "n_blocks": 5, "random_state": 6}
+    planted = planted_blocks(block_pattern(**pattern), 80, random_state=6)
+    graph = block_score(planted.weights, "exponential", edges=False)
+    found = search_partition(graph, STRUCTURES, np.random.default_rng(0))
+    truth = refine_partition(graph, planted.truth["labels"], STRUCTURES, np.random.default_rng(0))
+    assert len(np.unique(found.labels)) == 5
+    assert found.score >= truth.score - 1e-6

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
-from neurodecode.analysis.connectome.block_gains import merge_gains
+from neurodecode.analysis.connectome.block_gains import merge_gains, move_gains
 from neurodecode.analysis.connectome.block_moves import RISE, agglomerate, anneal, ascend, update_half
 from neurodecode.analysis.connectome.block_partitions import Integers, Partitions, Structure
 from neurodecode.analysis.connectome.block_score import BlockScore, Floats
@@ -17,6 +18,8 @@ _BEAM = 4  # partitions that are improved side by side
 _PAIRS = 10  # pairs of blocks that are shuffled per partition
 _COOLING = 20  # steps from temperature 1 to 0 at the start
 _SHUFFLING = 8  # the same while few nodes are rearranged
+_NEAR = 12.0  # nats below the highest maximum at which another one may hold more of the posterior
+_LOOKS = 2  # rounds in which maxima are sought around the ones that hold most
 _BEHIND = 0.5  # nats per node by which a structure may be worse and is still improved
 
 
@@ -40,11 +43,13 @@ def search_partition(
     max_blocks: int = 15,
     starts: Integers | None = None,
 ) -> Found:
-    """Find the partition of highest score.
+    """Find the partition that describes a graph best.
 
     For each structure, random partitions are annealed and merged block by block down to one. The best partitions of all
     structures, the given ones and one block for all are then improved under each structure: blocks are split, pairs of blocks
-    merged, or thrown together and divided anew, until nothing is better.
+    merged, or thrown together and divided anew, until nothing is better. Of the maxima around the highest one, the one that
+    holds most of the posterior is taken (`mass_of`), unless the highest is one block for all: a narrow peak may be higher than
+    a wide one, and still be the less likely place.
 
     Parameters
     ----------
@@ -77,7 +82,32 @@ def search_partition(
     settled = [_best_of(*_settled(graph, np.concatenate(pool), max_blocks, structure, rng)) for structure in structures]
     enough = max(scores[0] for scores, _ in settled) - _BEHIND * n_nodes
     near = [(one, structure) for one, structure in zip(settled, structures, strict=True) if one[0][0] >= enough]
-    return max((_improve(graph, *one, max_blocks, structure, rng) for one, structure in near), key=lambda found: found.score)
+    best = max((_improve(graph, *one, max_blocks, structure, rng) for one, structure in near), key=lambda found: found.score)
+    return best if best.labels.max() == 0 else _widest(graph, best, max_blocks, rng)
+
+
+def mass_of(graph: BlockScore, labels: Integers, structure: Structure) -> Floats:
+    r"""How much of the posterior lies around partitions, as if nodes moved independently.
+
+    .. math:: \ln P(z) + \sum_i \ln \sum_k \frac{P(z_{i \to k})}{P(z)}
+
+    Parameters
+    ----------
+    graph : BlockScore
+        Statistics of the graph.
+    labels : NDArray[np.intp] of shape (n_partitions, n_nodes)
+        Maxima.
+    structure : {"general", "communities", "assortative"}
+        Which pairs of blocks share a distribution.
+
+    Returns
+    -------
+    NDArray[np.float64]
+        Shape (n_partitions,), in nats, without the graph's constant.
+    """
+    state = Partitions(graph, labels, int(labels.max()) + 1, structure).compact(extra=1)
+    gains = move_gains(state, np.broadcast_to(np.arange(labels.shape[1]), labels.shape))
+    return np.asarray(state.scores() + logsumexp(gains, axis=2).sum(axis=1))
 
 
 def refine_partition(graph: BlockScore, labels: Integers, structures: Sequence[Structure], rng: np.random.Generator) -> Found:
@@ -118,6 +148,24 @@ def _improve(
         scores, labels = _best_of(np.r_[scores, more[0]], np.concatenate([labels, more[1]]))
         if scores[0] <= before + RISE:
             return Found(float(scores[0]) + graph.constant, labels[0], structure)
+
+
+def _widest(graph: BlockScore, highest: Found, max_blocks: int, rng: np.random.Generator) -> Found:
+    """Of the maxima around the highest one that are better than one block for all, that which holds most of the posterior."""
+    structure, top = highest.structure, highest.score - graph.constant
+    one = Partitions(graph, np.zeros((1, len(highest.labels)), np.intp), 1, structure).scores()[0]
+    labels, scores = highest.labels[None], np.array([top])
+    mass = mass_of(graph, labels, structure)
+    for _ in range(_LOOKS):
+        front = labels[np.argsort(-mass)[:_BEAM]]
+        proposals = np.concatenate([_proposals(graph, row, max_blocks, structure, rng) for row in front])
+        more = _settled(graph, proposals, max_blocks, structure, rng)
+        scores, labels = _best_of(np.r_[scores, more[0]], np.concatenate([labels, more[1]]), n_kept=len(scores) + len(more[0]))
+        near = scores >= max(top - _NEAR, min(one + RISE, top))
+        scores, labels = scores[near], labels[near]
+        mass = mass_of(graph, labels, structure)
+    best = int(mass.argmax())
+    return Found(float(scores[best]) + graph.constant, labels[best], structure)
 
 
 def _settled(
