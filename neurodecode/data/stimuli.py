@@ -131,24 +131,26 @@ def joined_stimuli(parts: Sequence[Stimuli]) -> Stimuli:
     Parameters
     ----------
     parts : sequence of Stimuli
-        At least one; an id occurs once in all of them.
+        At least one. A stimulus that several hold is taken from the first.
 
     Returns
     -------
     Stimuli
-        In the order given.
+        In the order given, each id once.
 
     Raises
     ------
     DataError
-        If there is none, kinds differ, or an id occurs twice.
+        If there is none, or kinds differ.
     """
     kinds = sorted({part.kind for part in parts})
     if len(kinds) != 1:
         raise DataError(f"stimuli to join must be of one kind, got {kinds or 'none at all'}")
+    names = [name for part in parts for name in part.ids]
+    first = np.flatnonzero(~pd.Index(names).duplicated())
     rows = [(part.items, row) for part in parts for row in range(len(part))]
-    table = pd.concat([part.table for part in parts], ignore_index=True)
-    return Stimuli([name for part in parts for name in part.ids], _Joined(rows), parts[0].kind, table)
+    table = pd.concat([part.table for part in parts], ignore_index=True).iloc[first].reset_index(drop=True)
+    return Stimuli([names[i] for i in first], _Joined([rows[i] for i in first]), parts[0].kind, table)
 
 
 class _Joined(Sequence[Any]):

@@ -95,7 +95,6 @@ def seen_windows(parameters: Mapping[str, Any]) -> Windows:
 
 
 def _cut(wanted: ImagesInput, parameters: Mapping[str, Any]) -> tuple[Responses, Stimuli]:
-    from neurodecode import datasets
     from neurodecode.data.stimuli import joined_stimuli
     from neurodecode.preprocess.meeg_images import image_preset, image_windows
     from neurodecode.preprocess.meeg_layout import with_layout
@@ -106,14 +105,16 @@ def _cut(wanted: ImagesInput, parameters: Mapping[str, Any]) -> tuple[Responses,
     names = np.split(split_of(wanted, trials), np.cumsum([len(recording.events) for recording in recordings])[:-1])
     events = [recording.events.assign(split=part) for recording, part in zip(recordings, names, strict=True)]
     windows = image_windows(recordings, events, preset=replace(image_preset(wanted.preset), band=None, line=False))
-    parts: list[Stimuli] = []
-    for part in {part["subject"]: part for part in prepared}.values():
-        stimuli = datasets.load(
-            str(wanted.dataset), parameters["root"], part["subject"], images=wanted.images, **part["options"]
-        )[1]
-        known = {name for earlier in parts for name in earlier.ids}
-        parts.append(stimuli.select([name for name in stimuli.ids if name not in known]))
-    return with_layout(windows), joined_stimuli(parts)
+    shown = [_images(wanted, parameters["root"], part) for part in {part["subject"]: part for part in prepared}.values()]
+    return with_layout(windows), joined_stimuli(shown)
+
+
+def _images(wanted: ImagesInput, root: str, part: Mapping[str, Any]) -> Stimuli:
+    """All images that a subject saw."""
+    from neurodecode import datasets
+
+    loaded = datasets.load(str(wanted.dataset), root, part["subject"], images=wanted.images, **part["options"])
+    return loaded[1]
 
 
 def _joined(wanted: ImagesInput, parameters: Mapping[str, Any]) -> tuple[Responses, Stimuli]:
@@ -130,12 +131,7 @@ def _joined(wanted: ImagesInput, parameters: Mapping[str, Any]) -> tuple[Respons
     joined = concatenate([responses for responses, _ in opened], lazy=True)
     zero_shot = wanted.split.get("protocol", "zero_shot") == "zero_shot"
     split = with_split(joined, split_of(wanted, joined.samples), zero_shot=zero_shot)
-    known: set[str] = set()
-    parts = []
-    for _, stimuli in opened:
-        parts.append(stimuli.select([name for name in stimuli.ids if name not in known]))
-        known |= set(stimuli.ids)
-    return with_layout(split), joined_stimuli(parts)
+    return with_layout(split), joined_stimuli([stimuli for _, stimuli in opened])
 
 
 def _opened(wanted: ImagesInput, root: Path, subject: str, folder: Path) -> list[tuple[Responses, Stimuli]]:

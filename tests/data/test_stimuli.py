@@ -138,6 +138,8 @@ def test_joined_ones_stay_unread() -> None:
     both = joined_stimuli([Stimuli(["a", "b"], first, "image"), Stimuli(["c"], second, "image")])
     assert (list(both.ids), both["c"][0, 0, 0], both[1][0, 0, 0]) == (["a", "b", "c"], 3, 2)
     assert (first.read, second.read) == (1, 1)
+    again = joined_stimuli([both, Stimuli(["c", "d"], [image(9), image(4)], "image")])
+    assert (list(again.ids), again["c"][0, 0, 0], again["d"][0, 0, 0]) == (["a", "b", "c", "d"], 3, 4)
     with pytest.raises(DataError, match="one kind, got .'image', 'text'."):
         joined_stimuli([Stimuli(["a"], [image()], "image"), Stimuli(["b"], ["b"], "text")])
     with pytest.raises(DataError, match="none at all"):
