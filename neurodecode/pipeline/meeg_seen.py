@@ -172,8 +172,7 @@ def _targets(wanted: ImageFeatures, images: Stimuli | None, shown: Sequence[str]
     if wanted.targets is not None:
         return _stored(wanted.targets, shown)
     if wanted.model is None or images is None:
-        lacking = "a vision model" if wanted.model is None else "the images themselves (input.images)"
-        raise ConfigError(f"features: the embeddings of the images need {lacking}, or name a folder of them in features.targets")
+        raise ConfigError("input.images: there are no images in the data folder; name theirs, or embeddings in features.targets")
     from neurodecode.features import embed_images
     from neurodecode.io.weight_sets import as_pinned
 

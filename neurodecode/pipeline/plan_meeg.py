@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurodecode.datasets.parts import Part, parts
-from neurodecode.pipeline.config_meeg import ImagesInput, MEEGImages, Retrieving
+from neurodecode.errors import ConfigError
+from neurodecode.features.speech import SPEECH_PRESETS
+from neurodecode.io.model_files import find_model
+from neurodecode.io.weight_sets import as_pinned
+from neurodecode.pipeline.config_meeg import ImagesInput, MEEGImages, Retrieving, SpeechFeatures
 from neurodecode.pipeline.meeg_heard import PREPARE_HEARD
 from neurodecode.pipeline.meeg_retrieve import FIND_IMAGES, FIND_SPEECH
 from neurodecode.pipeline.meeg_seen import PREPARE_SEEN
@@ -39,8 +43,44 @@ def parts_of(config: Retrieving, root: Path) -> list[Part]:
     if chosen.dataset is None:
         name = root.resolve().name
         return [Part(name, name, {}, tuple(Path(path) for path in members_of(root).values()))]
+    check_features(config)
     data = chosen.data if isinstance(chosen, ImagesInput) else "raw"
     return parts(chosen.dataset, root, data=data, subjects=chosen.subjects)
+
+
+def check_features(config: Retrieving) -> None:
+    """See to it that what makes the features is here, before hours go into the recordings.
+
+    Parameters
+    ----------
+    config : MEEGSpeech or MEEGImages
+        Configuration with a data set.
+
+    Raises
+    ------
+    ConfigError
+        If neither a model nor embeddings of the images are named, or the images are not.
+    FormatError
+        If the model is not on this machine, and may not be fetched.
+    """
+    wanted = config.features
+    if isinstance(wanted, SpeechFeatures):
+        if wanted.kind == "wav2vec":
+            _need_model(wanted.model or SPEECH_PRESETS[wanted.preset].model, wanted.download)
+        return
+    if wanted.targets is not None:
+        return
+    if wanted.model is None:
+        raise ConfigError("features: name a vision model in features.model, or a folder of embeddings in features.targets")
+    if config.input.dataset == "things_meg" and config.input.images is None:
+        raise ConfigError("input.images: name the folder of the THINGS images, or a folder of embeddings in features.targets")
+    _need_model(wanted.model, wanted.download)
+
+
+def _need_model(model: str, download: bool) -> None:
+    name, revision = as_pinned(model)
+    if not download:
+        find_model(name, revision=revision)
 
 
 def window_items(config: Retrieving, units: Sequence[Unit], out: Path) -> list[Item]:

@@ -118,6 +118,12 @@ def speech_segments(
     sfreq = recordings[0].sfreq
     segments = speech_segments_table(blocks, words, tmin=tmin, tmax=tmax, stride=stride, margin=margin)
     segments, start, cut = _frames_of(segments, features, sfreq, (tmin, tmax, lag))
+    if not len(segments):
+        longest = float((blocks["offset"] - blocks["onset"]).max())
+        raise DataError(
+            f"no window of {tmin:g} to {tmax:g} s fits into one of the {len(blocks)} blocks, the longest of which has "
+            f"{longest:g} s: make blocks longer (speech_blocks(min_duration=...)), or the window shorter"
+        )
     triggers = [_heard(recording, segments) for recording in recordings]
     if not sum(map(len, triggers)):
         seen = sorted({str(s) for r in recordings if "stimulus" in r.events for s in r.events["stimulus"].dropna()})

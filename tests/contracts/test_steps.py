@@ -136,8 +136,8 @@ MINIATURES = [
     Miniature(write_traces, "connectome", ["input.sfreq=4.0", *(f"analysis.{name}" for name in SMALL)], True),
     Miniature(write_heard, "meg_speech", [*LINEAR, "input.dataset=null"], True),
     Miniature(write_seen, "meg_images", [*LINEAR, "input.dataset=null", "course=null"], True),
-    Miniature(speech_miniatures.write_brennan2019, "meg_speech", ["input.dataset=brennan2019"]),
-    Miniature(meeg_miniatures.write_things_meg, "meg_images", []),
+    Miniature(speech_miniatures.write_brennan2019, "meg_speech", ["input.dataset=brennan2019", "features.kind=mel"]),
+    Miniature(meeg_miniatures.write_things_meg, "meg_images", ["features.targets=embeddings"]),
 ]
 
 

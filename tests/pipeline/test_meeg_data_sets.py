@@ -12,7 +12,7 @@ import tiny_models
 from datasets import meeg_miniatures as seen
 from datasets import speech_miniatures as heard
 
-from neurodecode.errors import ConfigError, DataError
+from neurodecode.errors import ConfigError, DataError, FormatError, NeurodecodeError
 from neurodecode.pipeline import load_config, run_pipeline, verify
 from neurodecode.pipeline.meeg_heard import heard_events, spoken_words
 
@@ -102,3 +102,25 @@ def test_words_of_all_people_are_joined_and_marks_know_their_place() -> None:
     assert words[["word", "onset", "sentence"]].to_numpy().tolist() == [["a", 0.2, "7"], ["b", 1.2, "7"]]
     with pytest.raises(DataError, match="none of the 1 recordings has a word"):
         spoken_words([marks[0].iloc[:1]])
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("meg_images", ["features.model=null"], "name a vision model"),
+        ("meg_images", [], "input.images: name the folder of the THINGS images"),
+        ("meg_images", ["features.model=nobody/nothing", "input.images=x"], "nobody/nothing"),
+        ("meg_speech", ["features.model=nobody/nothing"], "nobody/nothing"),
+    ],
+)
+def test_what_makes_the_features_must_be_there_first(name: str, settings: list[str], message: str, tmp_path: Path) -> None:
+    with pytest.raises(NeurodecodeError, match=message):
+        run_pipeline(load_config(name, settings), tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_sounds_that_are_not_there_are_named(tmp_path: Path) -> None:
+    heard.write_broderick2018(tmp_path / "data")
+    config = load_config("meg_speech", ["input.dataset=broderick2018", *MEL])
+    with pytest.raises(FormatError, match=r"sounds that sub-1 heard are not there.*input\.options"):
+        run_pipeline(config, tmp_path / "data", tmp_path / "out")

@@ -189,6 +189,11 @@ class TestRefused:
         with pytest.raises(DataError, match="must follow each other"):
             meeg.speech_segments(recordings, shuffled, blocks, words)
 
+    def test_windows_longer_than_all_blocks(self, heard: tuple[Any, ...]) -> None:
+        words, _, blocks, features, recordings = heard
+        with pytest.raises(DataError, match=r"no window of -0.5 to 60 s fits into one of the \d+ blocks"):
+            meeg.speech_segments(recordings, features, blocks, words, tmax=60.0)
+
     def test_recordings_without_the_audio(self, heard: tuple[Any, ...]) -> None:
         words, _, blocks, features, recordings = heard
         other = recordings[0].replace(events=recordings[0].events.assign(stimulus="music"))
