@@ -102,7 +102,8 @@ def weighted_sbm(
 
     .. math:: a \ln b - \ln\Gamma(a) + \ln\Gamma(a + n) - (a + n) \ln(b + s), \qquad a = 1,\ b = a \bar w
 
-    and a partition costs its description length (`PartitionPrior`). So blocks are found whatever their pattern is (assortative,
+    and a partition costs its description length (`PartitionPrior`). Of the maxima near the highest one, the one around which most
+    of the posterior lies is returned. So blocks are found whatever their pattern is (assortative,
     core and periphery, any other), their number needs no choice, and one block is returned where nothing speaks for more. This
     is the weighted model of Aicher, Jacobs and Clauset (2015, Journal of Complex Networks 3:221) and Peixoto (2018, Physical
     Review E 97:012306) with a search of our own. A rate per pair of blocks costs about 3 nats each and hides weak communities;
