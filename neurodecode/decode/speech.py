@@ -51,7 +51,8 @@ class SpeechDecoder(MEEGDecoder):
     positive_mask : bool
         Whether samples of one target are no negatives of each other. The published code counts them as negatives.
     network_options, tower_options : mapping, optional
-        Sizes of the network and of the tower; by default those of the paper.
+        Sizes of the network and of the tower (as in `neurodecode.models.MelTower`); by default those of the paper. A few hundred
+        segments are fitted better by a tower of two 1x1 convolutions, ``{"n_blocks": 0}``.
     unseen_subject : str
         ``"raise"``, or ``"mean"``: the mean of the matrices of all subjects stands for one who was not fitted.
     baseline : bool

@@ -13,7 +13,8 @@ class MelTower(Stored, nn.Module):
     """Learn what of speech the brain tells, from features over time.
 
     Ten dilated convolutions in five blocks with gates, then two 1x1 convolutions with a GELU between. The paper gives width,
-    depth and the dimension of the output; the head is that of its brain network.
+    depth and the dimension of the output; the head is that of its brain network. ``n_blocks=0`` leaves the head alone, which sees
+    one time and has few weights: better where there are a few hundred segments.
 
     Parameters
     ----------
@@ -24,7 +25,7 @@ class MelTower(Stored, nn.Module):
     channels : int
         Channels of the convolutions; the head is twice as wide.
     n_blocks : int
-        Blocks of two dilated convolutions and a gate.
+        Blocks of two dilated convolutions and a gate; 0 for none.
 
     References
     ----------
@@ -36,8 +37,9 @@ class MelTower(Stored, nn.Module):
         check_positive("n_outputs", n_outputs)
         self.config = {"n_inputs": n_inputs, "n_outputs": n_outputs, "channels": channels, "n_blocks": n_blocks}
         self.n_outputs = n_outputs
-        self.stack = DilatedGLUStack(n_inputs, channels, n_blocks)
-        self.head = nn.Sequential(nn.Conv1d(channels, 2 * channels, 1), nn.GELU(), nn.Conv1d(2 * channels, n_outputs, 1))
+        self.stack = DilatedGLUStack(n_inputs, channels, n_blocks) if n_blocks else None
+        width = channels if n_blocks else n_inputs
+        self.head = nn.Sequential(nn.Conv1d(width, 2 * channels, 1), nn.GELU(), nn.Conv1d(2 * channels, n_outputs, 1))
 
     def forward(self, *, features: Tensor) -> Tensor:
         """Embed speech.
@@ -52,5 +54,5 @@ class MelTower(Stored, nn.Module):
         Tensor of shape (n_samples, n_outputs, n_times)
             What the predictions from the brain are compared with.
         """
-        embedded: Tensor = self.head(self.stack(signal=features))
+        embedded: Tensor = self.head(features if self.stack is None else self.stack(signal=features))
         return embedded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,6 +69,15 @@ class TestParameters:
         assert count(network.hidden) + count(network.widen) == 1_518_208
         assert count(network.pool) == 182
         assert count(network.heads[0]) == 1_573_632
+
+    def test_tower_of_the_head_alone(self, tmp_path: Path) -> None:
+        tower = MelTower(8, 16, channels=32, n_blocks=0)
+        assert count(tower) == (8 + 1) * 64 + (64 + 1) * 16
+        tower.save(tmp_path / "tower")
+        features = torch.randn(2, 8, 5)
+        torch.testing.assert_close(MelTower.load(tmp_path / "tower")(features=features), tower(features=features))
+        with pytest.raises(DataError, match="n_blocks must be"):
+            MelTower(8, 16, n_blocks=-1)
 
     def test_without_subjects(self) -> None:
         with torch.device("meta"):
