@@ -27,7 +27,7 @@ from neurodecode.analysis.connectome.kernels import get_kernels
 from neurodecode.simulate import planted_tensor
 
 SIZES = {"960 x 21 x 1225, rank 6": (50, 6), "960 x 21 x 4950, rank 8": (100, 8)}
-FEW, MANY, STRIDE, LONGEST = 3, 18, 5, 400
+FEW, MANY, STRIDE, LONGEST = 3, 18, 5, 150
 CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.process_time}
 
 

@@ -188,7 +188,7 @@ def _spread_sensors(n_sensors: int, montage: str, radius: float) -> tuple[list[s
     taken, nearest = [int(np.argmax(outward[:, 2]))], np.full(len(names), np.inf)
     while len(taken) < n_sensors:
         nearest = np.minimum(nearest, np.linalg.norm(outward - outward[taken[-1]], axis=1))
-        taken.append(int(np.argmax(nearest)))
+        taken.append(int(np.argmax(nearest.round(9))))  # electrodes that are equally far: the first, on every machine
     order = sorted(taken)
     return [names[i] for i in order], outward[order] * radius + CENTRE
 
