@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from neurodecode.errors import ConfigError
 from neurodecode.pipeline.config_base import Compute, Labels, Positive, Settings
 
 
@@ -19,7 +20,7 @@ class WindowsInput(Settings):
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if self.simulate is not None and self.dataset is not None:
-            raise ValueError(
+            raise ConfigError(
                 f"windows are simulated or come from {self.dataset}, not both: set one of dataset and simulate to null"
             )
         return self
