@@ -102,7 +102,7 @@ class Stimuli:
         """
         rows = [self._position(str(i)) for i in ids]
         chosen = [self.ids[r] for r in rows]
-        return replace(self, ids=chosen, items=_Subset(self.items, rows), table=self.table.iloc[rows])
+        return replace(self, ids=chosen, items=_Picked([(self.items, row) for row in rows]), table=self.table.iloc[rows])
 
     def digest(self, index: int | str) -> str:
         """Hash the content of an item: equal for the same picture under two names.
@@ -150,11 +150,11 @@ def joined_stimuli(parts: Sequence[Stimuli]) -> Stimuli:
     first = np.flatnonzero(~pd.Index(names).duplicated())
     rows = [(part.items, row) for part in parts for row in range(len(part))]
     table = pd.concat([part.table for part in parts], ignore_index=True).iloc[first].reset_index(drop=True)
-    return Stimuli([names[i] for i in first], _Joined([rows[i] for i in first]), parts[0].kind, table)
+    return Stimuli([names[i] for i in first], _Picked([rows[i] for i in first]), parts[0].kind, table)
 
 
-class _Joined(Sequence[Any]):
-    """Items of several sequences, read only when indexed."""
+class _Picked(Sequence[Any]):
+    """Some items of one or several sequences, read only when indexed."""
 
     def __init__(self, rows: Sequence[tuple[Sequence[Any], int]]) -> None:
         self._rows = list(rows)
@@ -165,19 +165,6 @@ class _Joined(Sequence[Any]):
     def __getitem__(self, index: Any) -> Any:
         items, row = self._rows[index]
         return items[row]
-
-
-class _Subset(Sequence[Any]):
-    """Some items of a sequence, read only when indexed."""
-
-    def __init__(self, items: Sequence[Any], rows: Sequence[int]) -> None:
-        self._items, self._rows = items, list(rows)
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._items[self._rows[index]]
 
 
 def _as_bytes(part: Any) -> bytes:

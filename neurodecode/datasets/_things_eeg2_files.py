@@ -44,14 +44,19 @@ class ImageList(NamedTuple):
     """Where the files would be."""
 
 
+def subject_folders(base: Path, data: Data) -> list[Path]:
+    """Folders of all subjects, in the first of the layouts of the authors and others that there is."""
+    layouts = (sorted(path for path in (base / place).glob("sub-*") if path.is_dir()) for place in _PLACES[data])
+    return next((folders for folders in layouts if folders), [])
+
+
 def subject_folder(root: str | Path, subject: str, data: Data) -> tuple[Path, str]:
-    """Folder and label of a subject, in any of the layouts that the authors and others use."""
+    """Folder and label of a subject."""
     base = existing_root(root)
-    for place in _PLACES[data]:
-        names = sorted(path.name for path in (base / place).glob("sub-*") if path.is_dir())
-        if names:
-            name = f"sub-{chosen(subject, [n.removeprefix('sub-') for n in names], 'subject of things_eeg2')}"
-            return base / place / name, name.removeprefix("sub-")
+    folders = {folder.name.removeprefix("sub-"): folder for folder in subject_folders(base, data)}
+    if folders:
+        label = chosen(subject, list(folders), "subject of things_eeg2")
+        return folders[label], label
     where = ", ".join(place for place in _PLACES[data] if place != ".")
     raise FormatError(base, f"it has no folders sub-XX of {data} data, neither in itself nor in {where}", "Give the right folder")
 
@@ -165,6 +170,11 @@ def _codes(stim: Any, sfreq: float) -> pd.DataFrame:
 # --- images --------------------------------------------------------------------------------------------------------
 
 
+def image_metadata(root: Path) -> list[Path]:
+    """Where the list of the images lies; the first is read."""
+    return [root / place / "image_metadata.npy" for place in _IMAGE_PLACES if (root / place / "image_metadata.npy").is_file()]
+
+
 def image_list(root: Path, part: Part) -> ImageList:
     """The images of a part: row i of image_metadata.npy has the code i + 1.
 
@@ -173,7 +183,7 @@ def image_list(root: Path, part: Part) -> ImageList:
     FormatError
         If image_metadata.npy is missing, or is not what the authors published.
     """
-    found = [root / place / "image_metadata.npy" for place in _IMAGE_PLACES if (root / place / "image_metadata.npy").is_file()]
+    found = image_metadata(root)
     if not found:
         what = f"there is no image_metadata.npy, neither in it nor in {_IMAGE_PLACES[0]}/"
         raise FormatError(root, what, "Fetch it: without it nobody knows which image a code stands for")

@@ -6,10 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from neurodecode.data.validate import check_option, suggest
+from neurodecode.data.store import MARKER
+from neurodecode.data.validate import check_option
+from neurodecode.datasets._things_eeg2_files import image_metadata, part_file, subject_folders
 from neurodecode.datasets.brennan2019 import WORDS
-from neurodecode.datasets.folders import existing_root
-from neurodecode.errors import DataError, FormatError
+from neurodecode.datasets.folders import chosen, existing_root
+from neurodecode.datasets.plain_copies import copy_of
+from neurodecode.datasets.things_meg import EPOCHS, epoch_files
+from neurodecode.errors import FormatError
 from neurodecode.io.bids_search import find_recordings
 from neurodecode.io.bids_tables import recording_files
 
@@ -60,15 +64,10 @@ def parts(id: str, root: str | Path, *, data: str = "raw", subjects: Sequence[st
     found = sorted(finders[data](folder), key=lambda part: part.name)
     if not found:
         raise FormatError(folder, f"it holds no {data} data of {id}", f"See `neurodecode datasets info {id}` for the layout")
-    return found if subjects is None else _of(found, subjects)
-
-
-def _of(found: list[Part], subjects: Sequence[str]) -> list[Part]:
+    if subjects is None:
+        return found
     known = list(dict.fromkeys(part.subject for part in found))
-    asked = [str(label).removeprefix("sub-") for label in subjects]
-    for label in asked:
-        if label not in known:
-            raise DataError(f"there is no subject {label!r}: {suggest(label, known)}")
+    asked = {chosen(label, known, "subject") for label in subjects}
     return [part for part in found if part.subject in asked]
 
 
@@ -117,32 +116,25 @@ def _things_meg_raw(root: Path) -> Iterable[Part]:
 
 
 def _things_meg_epochs(root: Path) -> Iterable[Part]:
-    tables = sorted((root / "sourcedata").glob("sample_attributes_P*.csv"))
-    for table in tables:
+    for table in sorted((root / "sourcedata").glob("sample_attributes_P*.csv")):
         number = table.stem.rsplit("_P", 1)[-1]
-        stem = f"preprocessed_P{number}-epo"
-        files = sorted((root / "derivatives" / "preprocessed").glob(f"{stem}*.fif"))
-        copy = root / "derivatives" / "preprocessed" / stem / "meta.json"
-        if files or copy.is_file():
-            yield Part(f"sub-BIGMEG{number}", f"BIGMEG{number}", {"data": "preprocessed"}, (table, *files, *_there(copy)))
+        epochs = root / EPOCHS.format(number)
+        files = [path for path in (*epoch_files(epochs), copy_of(epochs) / MARKER) if path.is_file()]
+        if files:
+            yield Part(f"sub-BIGMEG{number}", f"BIGMEG{number}", {"data": "preprocessed"}, (table, *files))
 
 
 def _things_eeg2_epochs(root: Path) -> Iterable[Part]:
-    listed = [*_there(root / "image_set" / "image_metadata.npy"), *_there(root / "image_metadata.npy")]
-    for place in ("eeg_dataset/preprocessed_data", "preprocessed_data", "."):
-        for folder in sorted((root / place).glob("sub-*")):
-            stems = [folder / f"preprocessed_eeg_{part}" for part in ("training", "test")]
-            files = [path for stem in stems for path in (stem.with_suffix(".npy"), stem / "meta.json") if path.is_file()]
-            if files:
-                yield Part(folder.name, folder.name.removeprefix("sub-"), {"data": "preprocessed"}, (*files, *listed))
+    for folder in subject_folders(root, "preprocessed"):
+        pickles = [part_file(folder, "preprocessed", part, 1) for part in ("training", "test")]
+        files = [path for file in pickles for path in (file, copy_of(file) / MARKER) if path.is_file()]
+        if files:
+            label = folder.name.removeprefix("sub-")
+            yield Part(folder.name, label, {"data": "preprocessed"}, (*files, *image_metadata(root)))
 
 
 def _sounds(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.wav"))
-
-
-def _there(file: Path) -> list[Path]:
-    return [file] if file.is_file() else []
 
 
 _FINDERS: dict[str, dict[str, Callable[[Path], Iterable[Part]]]] = {

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from neurodecode.datasets.manifest import Manifest
     from neurodecode.io.fif_epochs import FifEpochs
 
-_EPOCHS = "derivatives/preprocessed/preprocessed_P{}-epo.fif"
+EPOCHS = "derivatives/preprocessed/preprocessed_P{}-epo.fif"
 
 
 def load(
@@ -129,7 +129,7 @@ def convert(root: str | Path, subject: str, *, converted: str | Path | None = No
     from neurodecode.io.fif_epochs import open_epochs
 
     table, number = attributes_file(root, subject)
-    name = _EPOCHS.format(number)
+    name = EPOCHS.format(number)
     file, folder = Path(root) / name, copy_of(Path(converted or root) / name)
     if not (file.is_file() and is_current(file, folder)):
         epochs = open_epochs(file)
@@ -138,6 +138,11 @@ def convert(root: str | Path, subject: str, *, converted: str | Path | None = No
         blocks = _told(epochs, f"converting P{number}", progress)
         write_responses(folder, epochs.shape, blocks, samples, _units(epochs.first), _times(epochs.first), meta)
     return folder
+
+
+def epoch_files(file: Path) -> list[Path]:
+    """A file of preprocessed epochs, and those that it goes on in where it was split."""
+    return [file, *sorted(file.parent.glob(f"{file.stem}-*.fif"))]
 
 
 def _run(root: Path, number: str, session: Any, run: Any, trials: pd.DataFrame, table: Path) -> Recording:
@@ -159,7 +164,7 @@ def _epochs(root: Path, converted: str | Path | None, number: str, trials: pd.Da
     """The preprocessed epochs: their plain copy, or read into memory."""
     from neurodecode.io.fif_epochs import open_epochs
 
-    name = _EPOCHS.format(number)
+    name = EPOCHS.format(number)
     copy = Path(converted or root) / name
     if has_copy(copy):
         opened: Responses = open_copy(copy, verify, "Run neurodecode.datasets.things_meg.convert(root, subject) again")
@@ -203,7 +208,7 @@ def _times(first: Responses) -> NDArray[np.float64]:
 
 def _meta(first: Responses, file: Path, number: str) -> dict[str, Any]:
     """What is known of the epochs; a file that was split has several sources."""
-    parts = [file, *sorted(file.parent.glob(f"{file.stem}-*.fif"))]
+    parts = epoch_files(file)
     named = [{"file": f"derivatives/preprocessed/{part.name}", "sha256": sha256_file(part)} for part in parts]
     return {**first.meta, "subject": f"BIGMEG{number}", "role": "preprocessed", "sources": named}
 

@@ -66,7 +66,7 @@ def weight_set(name: str) -> WeightSet:
     FormatError
         If its manifest is wrong.
     """
-    found = [read_weight_set(manifest_folder() / f"{known}.yaml") for known in weight_sets()]
+    found = _all_sets()
     chosen = [known for known in found if name in (known.name, known.id)]
     if not chosen:
         raise DataError(f"there is no weight set {name!r}: {suggest(name, [known.name for known in found])}")
@@ -88,8 +88,11 @@ def as_pinned(model: str) -> tuple[str, str | None]:
     revision : str or None
         Commit, of a known weight set.
     """
-    known = {key: chosen for chosen in map(weight_set, weight_sets()) for key in (chosen.name, chosen.id)}
-    return (known[model].id, known[model].revision) if model in known else (model, None)
+    return next(((known.id, known.revision) for known in _all_sets() if model in (known.name, known.id)), (model, None))
+
+
+def _all_sets() -> list[WeightSet]:
+    return [read_weight_set(manifest_folder() / f"{name}.yaml") for name in weight_sets()]
 
 
 def read_weight_set(path: Path) -> WeightSet:

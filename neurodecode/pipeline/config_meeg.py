@@ -13,7 +13,7 @@ from neurodecode.pipeline.config_base import Compute, Labels, Positive, Settings
 class WindowsInput(Settings):
     """Where windows come from: a public data set, a folder of prepared ones (no data set), or a simulation of such a folder."""
 
-    dataset: None = None
+    dataset: str | None = None
     subjects: Labels = Field(None, description="of the data set; all by default")
     simulate: dict[str, Any] | None = Field(None, description="arguments of simulate_speech or simulate_images")
 
@@ -29,7 +29,7 @@ class WindowsInput(Settings):
 class SpeechInput(WindowsInput):
     """Speech of a public data set."""
 
-    dataset: Literal["meg_masc", "mous", "brennan2019", "broderick2018"] | None = None  # type: ignore[assignment]
+    dataset: Literal["meg_masc", "mous", "brennan2019", "broderick2018"] | None = None
     options: dict[str, Any] = Field({}, description="further arguments of the loader, e.g. the folder of the audio")
     band: tuple[Positive | None, Positive | None] | None = Field(None, description="pass band in Hz before resampling")
     sfreq: Positive = 120.0
@@ -39,7 +39,7 @@ class SpeechInput(WindowsInput):
 class ImagesInput(WindowsInput):
     """Images of a public data set."""
 
-    dataset: Literal["things_meg", "things_eeg2"] | None = None  # type: ignore[assignment]
+    dataset: Literal["things_meg", "things_eeg2"] | None = None
     data: Literal["raw", "preprocessed"] = "raw"
     preset: Literal["paper", "benchmark"] = Field("paper", description="filters and windows of raw data, as in image_windows")
     split: dict[str, Any] = Field({}, description="arguments of things_meg_split or things_eeg2_split")

@@ -14,6 +14,7 @@ from neurodecode.data.hashing import sha256_array
 from neurodecode.errors import ConfigError, DataError
 from neurodecode.io.guard import existing_file
 from neurodecode.pipeline.config_connectome import Connectome, Factorise, TracesInput
+from neurodecode.pipeline.prepare import write_digest
 from neurodecode.pipeline.rdm_file import read_arrays
 from neurodecode.pipeline.step import Step
 
@@ -200,7 +201,7 @@ def look_at_traces(parameters: Mapping[str, Any], folder: Path) -> None:
 
     found = read_samples(TracesInput(**parameters["input"]), Path(parameters["root"]))
     first = np.asarray(getattr(found.traces[0], "data", found.traces[0]))
-    (folder / "signal.sha256").write_text(sha256_array(first) + "\n", encoding="utf-8")
+    write_digest(sha256_array(first), folder)
     names = found.table["n_names"]
     summary = f"{parameters['source']}: {len(found.traces)} samples, {names.min()} to {names.max()} names"
     contents = RunContents(parameters["source"], "look_at_traces", quality={"Samples": found.table}, recordings_summary=[summary])

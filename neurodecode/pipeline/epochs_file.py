@@ -15,6 +15,7 @@ from neurodecode.errors import ConfigError
 from neurodecode.pipeline.compare import NO_MODEL, encode_options, network_of
 from neurodecode.pipeline.config import Encode
 from neurodecode.pipeline.networks import embed
+from neurodecode.pipeline.prepare import write_digest
 from neurodecode.pipeline.step import Step
 
 
@@ -35,7 +36,7 @@ def prepare_epochs(parameters: Mapping[str, Any], folder: Path) -> None:
     if not isinstance(epochs, Responses):
         raise ConfigError(f"input.file: {parameters['source']} is a continuous recording, expected epochs with metadata")
     responses = with_trials(epochs, parameters["word"], parameters["predictors"])
-    (folder / "signal.sha256").write_text(sha256_array(np.asarray(responses.data)) + "\n", encoding="utf-8")
+    write_digest(sha256_array(np.asarray(responses.data)), folder)
     counts = responses.samples["trial_type"].astype(str).value_counts().sort_index()
     table = pd.DataFrame({"recording": parameters["source"], "trial_type": counts.index, "n": counts.to_numpy()})
     contents = RunContents(

@@ -34,7 +34,7 @@ def prepare_heard(parameters: Mapping[str, Any], folder: Path) -> None:
 
     wanted = SpeechInput(**parameters["input"])
     recording, sounds = _open(wanted, parameters["root"], parameters["subject"], parameters["options"])
-    recording = recording.pick(recording.channels["kind"].isin(DATA_KINDS).to_numpy()).load()
+    recording = recording.pick(kind=list(DATA_KINDS)).load()
     write_signal_hash(recording, folder)
     filtered = recording if wanted.band is None else meeg.filter(recording, *wanted.band)
     resampled = filtered if filtered.sfreq == wanted.sfreq else meeg.resample(filtered, wanted.sfreq)
@@ -74,7 +74,7 @@ def heard_windows(parameters: Mapping[str, Any]) -> Windows:
     Parameters
     ----------
     parameters : mapping
-        ``input``, ``features``, ``lag`` and, of each recording, ``prepared`` with its folder, subject and options; ``root``,
+        ``input``, ``features`` and, of each recording, ``prepared`` with its folder, subject and options; ``root``,
         ``device`` and ``cache``.
 
     Returns
@@ -138,17 +138,16 @@ def _open(wanted: SpeechInput, root: str, subject: str, options: Mapping[str, An
 
 
 def _sounds(wanted: SpeechInput, root: str, prepared: Sequence[Mapping[str, Any]], recordings: Sequence[Recording]) -> Stimuli:
-    """All sounds, read when they are indexed; they must be those that the recordings were prepared with."""
+    """All sounds, read when they are indexed; only recordings in which a new one was heard are opened again."""
     from neurodecode.data.stimuli import joined_stimuli
 
     parts: list[Stimuli] = []
-    known: dict[str, str] = {}
+    known: set[str] = set()
     for part, recording in zip(prepared, recordings, strict=True):
-        named = recording.meta["sounds"]
-        new = [name for name in named if name not in known]
-        known |= named
-        if new:
-            parts.append(_open(wanted, root, part["subject"], part["options"])[1].select(new))
+        heard = list(recording.meta["sounds"])
+        if not known.issuperset(heard):
+            parts.append(_open(wanted, root, part["subject"], part["options"])[1].select(heard))
+            known.update(heard)
     return joined_stimuli(parts)
 
 
@@ -161,9 +160,8 @@ def _features(
     shared: dict[str, Any] = {"sfreq": sfreq, "cache": parameters["cache"], "stored_as": wanted.stored_as}
     if wanted.kind == "mel":
         return speech_mel(sounds, blocks, n_mels=wanted.n_mels, **shared)
-    device = {} if parameters["device"] == "auto" else {"device": parameters["device"]}
     model, revision = as_pinned(wanted.model or SPEECH_PRESETS[wanted.preset].model)
-    loading: dict[str, Any] = {"model": model, "revision": revision, "download": wanted.download, **device}
+    loading: dict[str, Any] = {"model": model, "revision": revision, "download": wanted.download, "device": parameters["device"]}
     return speech_embedding(sounds, blocks, preset=wanted.preset, **loading, **shared)
 
 

@@ -17,7 +17,7 @@ from neurodecode.data.validate import check_columns
 from neurodecode.errors import ConfigError, DataError
 from neurodecode.pipeline.config_meeg import ImageFeatures, ImagesInput
 from neurodecode.pipeline.meeg_windows import Windows, write_look
-from neurodecode.pipeline.prepare import write_signal_hash
+from neurodecode.pipeline.prepare import write_digest, write_signal_hash
 from neurodecode.pipeline.step import Step
 
 _PARTS = ("training", "test")  # of THINGS-EEG2
@@ -48,7 +48,7 @@ def _raw(wanted: ImagesInput, parameters: Mapping[str, Any], folder: Path) -> pd
 
     opened, _ = datasets.load(str(wanted.dataset), parameters["root"], parameters["subject"], **parameters["options"])
     assert isinstance(opened, Recording)
-    recording = opened.pick(opened.channels["kind"].isin(DATA_KINDS).to_numpy()).load()
+    recording = opened.pick(kind=list(DATA_KINDS)).load()
     write_signal_hash(recording, folder)
     events = recording.events[recording.events["stimulus"].notna()].reset_index(drop=True)
     save(image_signal(recording, wanted.preset).replace(events=events), folder / "recording")
@@ -65,7 +65,7 @@ def _epochs(wanted: ImagesInput, parameters: Mapping[str, Any], folder: Path) ->
         datasets.things_eeg2.convert(root, subject, converted=folder / "converted", progress=False)
     parts = _opened(wanted, root, subject, folder)
     digest = sha256_json([[part.meta.get("sources"), list(part.data.shape)] for part, _ in parts] + [subject])
-    (folder / "signal.sha256").write_text(digest + "\n", encoding="utf-8")
+    write_digest(digest, folder)
     samples = pd.concat([part.samples for part, _ in parts], ignore_index=True)
     return samples.assign(trial_type=samples.get("trial_type", samples["split"]))
 
@@ -176,11 +176,11 @@ def _targets(wanted: ImageFeatures, images: Stimuli | None, shown: Sequence[str]
     from neurodecode.features import embed_images
     from neurodecode.io.weight_sets import as_pinned
 
-    device = {} if parameters["device"] == "auto" else {"device": parameters["device"]}
     layers: Any = "all" if wanted.pooling == "projected" else wanted.layers
     options: dict[str, Any] = {"layers": layers, "pooling": wanted.pooling, "cache": parameters["cache"]}
     model, revision = as_pinned(wanted.model)
-    return embed_images(images, model, revision=revision, download=wanted.download, **options, **device)
+    loading: dict[str, Any] = {"revision": revision, "download": wanted.download, "device": parameters["device"]}
+    return embed_images(images, model, **options, **loading)
 
 
 def _stored(folder: str, shown: Sequence[str]) -> Responses:

@@ -13,6 +13,7 @@ from neurodecode.data.hashing import sha256_json
 from neurodecode.data.validate import check_columns, suggest
 from neurodecode.errors import ConfigError, FormatError
 from neurodecode.pipeline.config_meeg import MEEGSpeech, Retrieving
+from neurodecode.pipeline.prepare import write_digest
 from neurodecode.pipeline.step import Step
 
 _MEMBERS = ("responses", "targets")
@@ -160,7 +161,7 @@ def look_at_windows(parameters: Mapping[str, Any], folder: Path) -> None:
     shape = " x ".join(map(str, found.responses.data.shape))
     summary = f"{parameters['source']}: {shape} (windows, channels, times), {len(found.targets)} stimuli"
     digest = sha256_json({"responses": found.responses.meta, "samples": samples.astype(str).to_dict("list")})
-    (folder / "signal.sha256").write_text(digest + "\n", encoding="utf-8")
+    write_digest(digest, folder)
     steps = list(found.responses.meta.get("steps", []))
     write_look(parameters["source"], {"Windows of each split": pd.DataFrame(table)}, summary, steps, folder)
 

@@ -65,7 +65,7 @@ def embed(stimuli: Stimuli, network: Network, cache: str | Path, device: str = "
         "video": features.embed_video,
     }
     options = {} if network.pooling is None else {"pooling": network.pooling}
-    loading = {"revision": network.revision, **({} if device == "auto" else {"device": device})}
+    loading = {"revision": network.revision, "device": device}
     found = by_kind[stimuli.kind](stimuli, network.source, layers=network.layers, cache=cache, **options, **loading)
     return _one_row_each(found)
 

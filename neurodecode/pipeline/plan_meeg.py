@@ -16,12 +16,14 @@ from neurodecode.pipeline.meeg_heard import PREPARE_HEARD
 from neurodecode.pipeline.meeg_retrieve import FIND_IMAGES, FIND_SPEECH
 from neurodecode.pipeline.meeg_seen import PREPARE_SEEN
 from neurodecode.pipeline.meeg_windows import LOOK_AT_WINDOWS, members_of
+from neurodecode.pipeline.prepare import SIGNAL_HASH
 from neurodecode.pipeline.step import Item
 
 if TYPE_CHECKING:
     from neurodecode.pipeline.planning import Unit
 
 _BLOCKS = {"decoder", "retrieval"}
+_LATER = {"subjects", "simulate", "split", "similarity"}  # of the input: what prepared recordings do not depend on
 
 
 def parts_of(config: Retrieving, root: Path) -> list[Part]:
@@ -108,7 +110,7 @@ def _prepare(config: Retrieving, unit: Unit, out: Path) -> Item:
     if config.input.dataset is None:
         return Item(unit.name, LOOK_AT_WINDOWS, unit.inputs, {"source": unit.source}, output, {"path": unit.root})
     told = {"source": unit.source, "subject": unit.subject, "options": unit.options}
-    parameters = {**told, "input": config.input.model_dump(mode="json", exclude={"subjects", "simulate", "split"})}
+    parameters = {**told, "input": config.input.model_dump(mode="json", exclude=_LATER)}
     step = PREPARE_SEEN if images else PREPARE_HEARD
     return Item(unit.name, step, unit.inputs, parameters, output, {"root": unit.root, "files": list(unit.inputs.values())})
 
@@ -159,5 +161,5 @@ def retrieve_items(config: Retrieving, units: Sequence[Unit], out: Path) -> list
 def _prepared_files(config: Retrieving, units: Sequence[Unit], out: Path) -> dict[str, str]:
     """What says which signals are decoded: each has the hashes of its members, or of its sources."""
     recordings = not isinstance(config.input, ImagesInput) or config.input.data == "raw"
-    member = "recording/meta.json" if recordings else "signal.sha256"
+    member = "recording/meta.json" if recordings else SIGNAL_HASH
     return {unit.name: str(out / unit.output / member) for unit in units}

@@ -15,6 +15,8 @@ from neurodecode.errors import ConfigError, DataError
 from neurodecode.pipeline.config import Clean, Epochs, FMRIResponses, Signal
 from neurodecode.pipeline.step import Step
 
+SIGNAL_HASH = "signal.sha256"  # member of every prepared unit
+
 
 def prepare_bold(parameters: Mapping[str, Any], folder: Path) -> None:
     """From a BOLD run to one response per block or trial.
@@ -150,7 +152,12 @@ def _check_columns(recording: Recording, parameters: Mapping[str, Any]) -> None:
 
 def write_signal_hash(recording: Recording, folder: Path) -> None:
     """Leave the hash of a signal, by which the same recording under two names is found."""
-    (folder / "signal.sha256").write_text(sha256_array(recording.data) + "\n", encoding="utf-8")
+    write_digest(sha256_array(recording.data), folder)
+
+
+def write_digest(digest: str, folder: Path) -> None:
+    """Leave a hash by which the same data under two names are found."""
+    (folder / SIGNAL_HASH).write_text(digest + "\n", encoding="utf-8")
 
 
 def spectra_of(recording: Recording) -> tuple[Any, Any, list[str]]:

@@ -19,6 +19,7 @@ from neurodecode.io.guard import AGAIN, existing_file, reading
 from neurodecode.pipeline.compare import NO_MODEL, network_of
 from neurodecode.pipeline.config import Rsa
 from neurodecode.pipeline.networks import embed, low_level
+from neurodecode.pipeline.prepare import write_digest
 from neurodecode.pipeline.rsa import compare, model_rdms
 from neurodecode.pipeline.step import Step
 
@@ -89,7 +90,7 @@ def look_at_rdms(parameters: Mapping[str, Any], folder: Path) -> None:
     rows = [(name, len(stack), n[name], float(stack.mean())) for name, stack in stacks.items()]
     table = pd.DataFrame(rows, columns=["measured", "n_rdms", "n_conditions", "mean dissimilarity"])
     digest = sha256_array(np.concatenate([stack.ravel() for stack in stacks.values()]))
-    (folder / "signal.sha256").write_text(digest + "\n", encoding="utf-8")
+    write_digest(digest, folder)
     listed = ", ".join(f"{name} {stack.shape}" for name, stack in stacks.items())
     summary = f"{parameters['source']}: RDMs {listed}"
     contents = RunContents(parameters["source"], "look_at_rdms", quality={"RDMs": table}, recordings_summary=[summary])

@@ -20,6 +20,7 @@ from neurodecode.pipeline.executors import SerialExecutor, make_executor
 from neurodecode.pipeline.generator import generator_items
 from neurodecode.pipeline.outputs import describe_output, write_outputs
 from neurodecode.pipeline.planning import Unit, check_compute, find_units, jobs_within, prepare_items, subject_items
+from neurodecode.pipeline.prepare import SIGNAL_HASH
 from neurodecode.pipeline.step import Item, check_item, run_item, why_run_item
 
 
@@ -289,7 +290,7 @@ def _refuse_copies(units: Sequence[Unit], out: Path) -> None:
     """Refuse a data set in which one signal stands twice, whatever its files are called."""
     seen: dict[str, str] = {}
     for unit in units:
-        digest = (out / unit.output / "signal.sha256").read_text(encoding="utf-8").strip()
+        digest = (out / unit.output / SIGNAL_HASH).read_text(encoding="utf-8").strip()
         if digest in seen:
             raise SplitLeakError(
                 f"{seen[digest]} and {unit.source} hold the same recording, number for number: remove one of them"

@@ -14,6 +14,9 @@ from neurodecode.report import load_contents
 
 WORLD = "n_subjects: 2, n_sensors: 16, n_train: 120, n_validation: 20, n_test: 20"
 TINY = "decoder.network_options={channels: 8, attention_channels: 8, n_blocks: 1, fourier: 4}"
+RIDGE = ["decoder.network=ridge", "decoder.network_options=null", "decoder.trainer=null"]
+SEEN = "kind: mag, snr: 0.2, n_subjects: 2, n_sensors: 16, n_test: 20, n_repeats: 2, pictures: {size: 16}"
+IMAGES = [f"input.simulate={{{SEEN}}}", *RIDGE, "course={width: 0.1, stride: 0.1}", "retrieval.n_bootstrap=50"]
 TRAINER = "decoder.trainer={epochs: 2, batch_size: 32, lr: 0.002, patience: 2, log_every: 1}"
 
 
@@ -36,10 +39,7 @@ def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Output for images, by ridge, with pictures and a course over time."""
     out = tmp_path_factory.mktemp("images")
-    world = "kind: mag, snr: 0.2, n_subjects: 2, n_sensors: 16, n_test: 20, n_repeats: 2, pictures: {size: 16}"
-    settings = [f"input.simulate={{{world}}}", "decoder.network=ridge", "decoder.network_options=null", "decoder.trainer=null"]
-    settings += ["course={width: 0.1, stride: 0.1}"]
-    run_pipeline(load_config("meg_images_simulated", [*settings, "retrieval.n_bootstrap=50"]), out / "data", out)
+    run_pipeline(load_config("meg_images_simulated", IMAGES), out / "data", out)
     return out
 
 
@@ -74,16 +74,12 @@ def test_images_have_a_course_and_pictures(images: Path) -> None:
 
 def test_a_second_run_skips_all(images: Path) -> None:
     before = (images / "results.json").read_bytes()
-    world = "kind: mag, snr: 0.2, n_subjects: 2, n_sensors: 16, n_test: 20, n_repeats: 2, pictures: {size: 16}"
-    settings = [f"input.simulate={{{world}}}", "decoder.network=ridge", "decoder.network_options=null", "decoder.trainer=null"]
-    settings += ["course={width: 0.1, stride: 0.1}"]
-    run_pipeline(load_config("meg_images_simulated", [*settings, "retrieval.n_bootstrap=50"]), images / "data", images)
+    run_pipeline(load_config("meg_images_simulated", IMAGES), images / "data", images)
     assert (images / "results.json").read_bytes() == before
 
 
 def test_prepared_windows_are_read_where_they_lie(speech: Path, tmp_path: Path) -> None:
-    settings = ["input.simulate=null", "decoder.network=ridge", "decoder.network_options=null", "decoder.trainer=null"]
-    run_pipeline(load_config("meg_speech_simulated", settings), speech / "data", tmp_path / "out")
+    run_pipeline(load_config("meg_speech_simulated", ["input.simulate=null", *RIDGE]), speech / "data", tmp_path / "out")
     assert results_of(tmp_path / "out")["score"] > results_of(tmp_path / "out")["chance"]
 
 

@@ -102,14 +102,13 @@ def weighted_sbm(
 
     .. math:: a \ln b - \ln\Gamma(a) + \ln\Gamma(a + n) - (a + n) \ln(b + s), \qquad a = 1,\ b = a \bar w
 
-    and a partition costs its description length (`PartitionPrior`). Of the maxima near the highest one, the one around which most
-    of the posterior lies is returned. So blocks are found whatever their pattern is (assortative,
-    core and periphery, any other), their number needs no choice, and one block is returned where nothing speaks for more. This
-    is the weighted model of Aicher, Jacobs and Clauset (2015, Journal of Complex Networks 3:221) and Peixoto (2018, Physical
-    Review E 97:012306) with a search of our own. A rate per pair of blocks costs about 3 nats each and hides weak communities;
-    therefore two simpler structures compete by their description length: one rate within each block and one between all
-    (``"communities"``), and one within all and one between all (``"assortative"``; Zhang and Peixoto 2020, Physical Review
-    Research 2:043271).
+    and a partition costs its description length (`PartitionPrior`). Of the maxima near the highest one, the one around which
+    most of the posterior lies is returned. So blocks are found whatever their pattern is (assortative, core and periphery, any
+    other), their number needs no choice, and one block is returned where nothing speaks for more. This is the weighted model of
+    Aicher, Jacobs and Clauset (2015, Journal of Complex Networks 3:221) and Peixoto (2018, Physical Review E 97:012306) with a
+    search of our own. A rate per pair of blocks costs about 3 nats each and hides weak communities; therefore two simpler
+    structures compete by their description length: one rate within each block and one between all (``"communities"``), and one
+    within all and one between all (``"assortative"``; Zhang and Peixoto 2020, Physical Review Research 2:043271).
 
     The graph is undirected. One that is not connected is no special case: a pair without an edge is data, too.
 
