@@ -61,7 +61,8 @@ def _epochs(wanted: ImagesInput, parameters: Mapping[str, Any], folder: Path) ->
     from neurodecode.datasets.plain_copies import has_copy
 
     root, subject = Path(parameters["root"]), parameters["subject"]
-    if wanted.dataset == "things_eeg2" and not any(has_copy(Path(file)) for file in parameters["files"] if file.endswith(".npy")):
+    pickles = [Path(file) for file in parameters["files"] if Path(file).match("sub-*/*.npy")]
+    if wanted.dataset == "things_eeg2" and not all(map(has_copy, pickles)):
         datasets.things_eeg2.convert(root, subject, converted=folder / "converted", progress=False)
     parts = _opened(wanted, root, subject, folder)
     digest = sha256_json([[part.meta.get("sources"), list(part.data.shape)] for part, _ in parts] + [subject])

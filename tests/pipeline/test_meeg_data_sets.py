@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,12 @@ import tiny_models
 from datasets import meeg_miniatures as seen
 from datasets import speech_miniatures as heard
 
+from neurodecode.datasets import things_eeg2
 from neurodecode.errors import ConfigError, DataError, FormatError, NeurodecodeError
 from neurodecode.pipeline import load_config, run_pipeline, verify
 from neurodecode.pipeline.meeg_heard import heard_events, spoken_words
+from neurodecode.pipeline.planning import find_units, prepare_items
+from neurodecode.pipeline.step import run_item
 
 RIDGE = ["decoder.network=ridge", "decoder.network_options=null", "decoder.trainer=null", "retrieval.n_bootstrap=20"]
 MEL = ["features.kind=mel", "features.n_mels=8"]
@@ -65,6 +69,26 @@ def vision(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class TestImages:
+    @pytest.mark.parametrize("kept", ["no pickle", "one copy"])
+    def test_copies_are_made_where_they_lack_and_pickles_are_not_needed(
+        self, kept: str, eeg2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        manifest = seen.expecting("things_eeg2", shape={})
+        monkeypatch.setattr("neurodecode.datasets._catalogue.info", lambda name: manifest)
+        root = Path(shutil.copytree(eeg2, tmp_path / "eeg2"))
+        for subject in ("01", "02"):
+            things_eeg2.convert(root, subject, progress=False)
+        for file in root.glob("eeg_dataset/**/*_test.npy"):
+            file.unlink() if kept == "no pickle" else shutil.rmtree(file.with_suffix(""))
+        if kept == "no pickle":
+            for file in root.glob("eeg_dataset/**/*_training.npy"):
+                file.unlink()
+        config = load_config("eeg_images", ["features.targets=embeddings"])
+        items = prepare_items(config, find_units(config, root), root, tmp_path / "out")
+        assert [run_item(item)[0] for item in items] == ["done", "done"]
+        converted = list((tmp_path / "out").glob("*/converted"))
+        assert len(converted) == (0 if kept == "no pickle" else 2)
+
     def test_published_epochs(self, eeg2: Path, vision: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         shapes = {"preprocessed_training": (320, 5, None), "preprocessed_test": (48, 5, None)}
         manifest = seen.expecting("things_eeg2", shape=shapes)
